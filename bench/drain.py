@@ -34,8 +34,14 @@ def run(grounds: Grounds, *, quick: bool) -> None:
                 best[name] = Figures(max(known.rate, found.rate), min(known.cpu, found.cpu))
     bare = best["bare aiohttp loop"]
     rows = [
-        (name, f"{one.rate:,.0f}/s", table.ratio(one.rate, bare.rate), _micros(one.cpu), table.ratio(one.cpu, bare.cpu))
-        for name, one in best.items()
+        (
+            name,
+            f"{figures.rate:,.0f}/s",
+            table.ratio(figures.rate, bare.rate),
+            _micros(figures.cpu),
+            table.ratio(figures.cpu, bare.cpu),
+        )
+        for name, figures in best.items()
     ]
     note = (
         "Each Attempt is committed durably before its request leaves, and closed after the answer; so is its line in "

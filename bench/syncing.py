@@ -29,5 +29,8 @@ def _fill(path: Path, count: int) -> None:
         hospital.execute("CREATE TABLE people (mrn TEXT, full_name TEXT, telegram INTEGER, wards TEXT)")
         hospital.executemany(
             "INSERT INTO people VALUES (?, ?, ?, ?)",
-            ((f"P-{one}", f"Ana Silva {one}", 5_000_000_000 + one, f"Ward {one % 40}") for one in range(count)),
+            (
+                (f"P-{number}", f"Ana Silva {number}", 5_000_000_000 + number, f"Ward {number % 40}")
+                for number in range(count)
+            ),
         )

@@ -110,6 +110,6 @@ def contents() -> dict[str, list[str]]:
     found = {}
     for model in [*models, User, Authenticator]:
         if model._meta.label not in _OF_CALLS:
-            names = [one.attname for one in model._meta.concrete_fields if one.attname not in _WHEN_USED]
+            names = [column.attname for column in model._meta.concrete_fields if column.attname not in _WHEN_USED]
             found[model._meta.label] = sorted(map(repr, model._default_manager.values_list(*names)))
     return found

@@ -31,10 +31,11 @@ def hits() -> list[str]:
     known = tomllib.loads(ADVISORIES.read_text())["advisory"]
     return sorted(
         {
-            f"{name} {version}: {one['id']}, {one['what']}. Raise it to {one['before']} or newer with `make lock`."
+            f"{name} {version}: {advisory['id']}, {advisory['what']}. "
+            f"Raise it to {advisory['before']} or newer with `make lock`."
             for name, version in locked()
-            for one in known
-            if one["package"] == name and Version(version) < Version(one["before"])
+            for advisory in known
+            if advisory["package"] == name and Version(version) < Version(advisory["before"])
         }
     )
 

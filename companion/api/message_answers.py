@@ -42,46 +42,46 @@ def detail_of(message: Message, attempts: Iterable[Attempt], *, now: dt.datetime
     return MessageDetail.model_validate({**_values(read), "attempts": tried, "warnings": warning_shapes(warnings)})
 
 
-def _warnings(one: ShownMessage, now: dt.datetime) -> list[Warning]:
+def _warnings(shown: ShownMessage, now: dt.datetime) -> list[Warning]:
     """List the warnings of a pending Message: its text, whether it will arrive, and similar messages on its day."""
-    similar = of_similar_message(one.message, now=now) if one.message.schedule_id is None else []
+    similar = of_similar_message(shown.message, now=now) if shown.message.schedule_id is None else []
     # The answer to a STOP reaches a patient who has opted out.
-    patient = None if one.message.answers_stop_or_start else one.message.patient
-    arrival = of_arrival(one.message.clinic, patient)
-    return [*of_text(one.template), *arrival, *similar]
+    patient = None if shown.message.answers_stop_or_start else shown.message.patient
+    arrival = of_arrival(shown.message.clinic, patient)
+    return [*of_text(shown.template), *arrival, *similar]
 
 
-def _values(one: ShownMessage) -> dict[str, object]:
-    message, patient = one.message, one.message.patient
+def _values(shown: ShownMessage) -> dict[str, object]:
+    message, patient = shown.message, shown.message.patient
     return {
         "id": message.id,
         "planned": False,
         "schedule": message.schedule_id,
         "occurrence": message.occurrence or None,
         "patient": PatientName(id=patient.id, name=patient.name) if patient else None,
-        "text": one.text,
-        "template": one.template,
+        "text": shown.text,
+        "template": shown.template,
         "status": message.status,
         "due_at": message.due_at,
         "sent_at": message.sent_at,
         "telegram_message_id": message.telegram_message_id,
-        "reason": ReasonShape(code=one.reason, message=one.why) if one.reason else None,
+        "reason": ReasonShape(code=shown.reason, message=shown.why) if shown.reason else None,
         "lane": Lane(message.lane).label,
-        "on_its_way": one.on_its_way,
-        "wont_arrive": one.wont_arrive or None,
-        "waiting": _waiting(one),
+        "on_its_way": shown.on_its_way,
+        "wont_arrive": shown.wont_arrive or None,
+        "waiting": _waiting(shown),
         "answered_at": message.answered_at,
-        "answer": one.tapped or None,
+        "answer": shown.tapped or None,
         "answer_by": message.answer_by,
         "follows": message.follows_id,
         "follow_kind": message.follow_kind or None,
-        "summary": one.rule or None,
-        "created_by": Author(kind=one.author.kind, name=one.author.name) if one.author else None,
+        "summary": shown.rule or None,
+        "created_by": Author(kind=shown.author.kind, name=shown.author.name) if shown.author else None,
     }
 
 
-def _waiting(one: ShownMessage) -> WaitingShape | None:
-    waiting = one.waiting
+def _waiting(shown: ShownMessage) -> WaitingShape | None:
+    waiting = shown.waiting
     return WaitingShape(until=waiting.until, why=waiting.why, again=waiting.again) if waiting else None
 
 

@@ -179,7 +179,7 @@ def preview_merge(request: HttpRequest, id: UUID, query: Query[MergeParameters])
             )
             for pair in preview.twice
         ],
-        notes=list(preview.one.sentences),
+        notes=list(preview.merged.sentences),
         obstacle=preview.obstacle or None,
     )
 

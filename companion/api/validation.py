@@ -33,8 +33,8 @@ def _message(finding: Finding) -> str:
     return "This value is not accepted."
 
 
-def _counted(number: object, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"
+def _counted(number: object, noun: str, plural: str) -> str:
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _fixed(sentence: str) -> Callable[[Mapping[str, object]], str]:

@@ -93,7 +93,7 @@ def _show(preview: "Preview") -> None:
         click.echo(f"{patient.external_id} {patient.name}: {'' if items else 'nothing is planned'}")
         for item in items:
             click.echo(f"  {item.message.due_at.isoformat(timespec='minutes')}")
-    for sentence in preview.one.sentences:
+    for sentence in preview.merged.sentences:
         click.echo(sentence)
     if preview.twice:
         click.echo(f"Occurrences with a message for both: {len(preview.twice)}. One of the two messages is removed.")

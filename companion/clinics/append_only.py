@@ -84,16 +84,16 @@ _TOO_MANY: Final = f"""
 """Finds those that are more than chaining needs."""
 _TAKE_RIGHTS: Final = f"""
     DO $$ DECLARE
-        one record;
+        holder record;
     BEGIN
-        FOR one IN
+        FOR holder IN
             SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS role,
                 grantee <> 0 AND bool_or(privilege = 'UPDATE') AS chains
             FROM ({_GIVEN}) given GROUP BY grantee
         LOOP
-            EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON {TABLE} FROM %s CASCADE', one.role);
-            IF one.chains THEN
-                EXECUTE format('GRANT UPDATE (number, hash) ON {TABLE} TO %s', one.role);
+            EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON {TABLE} FROM %s CASCADE', holder.role);
+            IF holder.chains THEN
+                EXECUTE format('GRANT UPDATE (number, hash) ON {TABLE} TO %s', holder.role);
             END IF;
         END LOOP;
     END $$
@@ -185,7 +185,7 @@ def _hold_on_postgresql(gone: Sequence[str]) -> None:
 def missing() -> list[str]:
     """List what the database lacks of the rule, in words: triggers gone or changed, and rights that are too many."""
     changed = [f"the trigger {name} is gone, switched off or changed" for name in _triggers_missing()]
-    return changed + [f"the database's user {one.role} has the right {one.right}" for one in _rights_too_many()]
+    return changed + [f"the database's user {right.role} has the right {right.right}" for right in _rights_too_many()]
 
 
 def _triggers_missing() -> list[str]:

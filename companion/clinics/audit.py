@@ -57,7 +57,9 @@ def record_many(
     now: dt.datetime,
 ) -> None:
     """Record one action for many rows at once, by their ids with what changed of each."""
-    entries = [_entry(caller, action, subject_kind, one, now, changes=changed) for one, changed in changes.items()]
+    entries = [
+        _entry(caller, action, subject_kind, subject, now, changes=changed) for subject, changed in changes.items()
+    ]
     AuditEntry.objects.bulk_create(entries, batch_size=1000)
     transaction.on_commit(chain.ring, robust=True)
 
@@ -109,9 +111,9 @@ def _plain(value: object) -> object:
         case dt.datetime():
             return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
         case list() | tuple():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case dict():
-            return {str(name): _plain(one) for name, one in value.items()}
+            return {str(name): _plain(item) for name, item in value.items()}
         case _:
             return str(value)
 

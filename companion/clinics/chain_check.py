@@ -69,7 +69,7 @@ class Verdict:
     @property
     def state(self) -> State:
         """Say if the chain is whole. One entry that somebody tampered with outweighs any that can't be checked."""
-        if any(not one.key for one in self.wrong):
+        if any(not wrong.key for wrong in self.wrong):
             return State.TAMPERED
         return State.UNKNOWN if self.wrong else State.WHOLE
 
@@ -79,7 +79,7 @@ def check(clinic: uuid.UUID, known: Sequence[KnownHead] = ()) -> Verdict:
     chain.catch_up(clinic)
     verdict = Verdict()
     found: list[Wrong] = []
-    hashes = {one.head.number: "" for one in known}
+    hashes = {known_head.head.number: "" for known_head in known}
     for entry, problems in _walk(clinic):
         found += problems
         verdict.entries += 1
@@ -158,21 +158,21 @@ def _compare(clinic: uuid.UUID, known: Sequence[KnownHead], hashes: dict[int, st
     restores = _restores(clinic) if known else []
     end = verdict.head.number if verdict.head else 0
     beyond: KnownHead | None = None
-    for one in known:
-        number = one.head.number
-        if hashes[number] and seals.same(hashes[number], one.head.hash):
+    for known_head in known:
+        number = known_head.head.number
+        if hashes[number] and seals.same(hashes[number], known_head.head.hash):
             continue
-        restored = next((at for taken, at in restores if one.at and taken <= one.at <= at), None)
+        restored = next((at for taken, at in restores if known_head.at and taken <= known_head.at <= at), None)
         if restored:
             verdict.notes.append(
-                f"Entry {number}, known from {one.kept_by}, was lost when the database was restored at "
+                f"Entry {number}, known from {known_head.kept_by}, was lost when the database was restored at "
                 f"{restored:%Y-%m-%d %H:%M} UTC."
             )
         elif number <= end:
-            words = f"not the entry that {one.kept_by} knows. The chain was cut off and went on anew."
+            words = f"not the entry that {known_head.kept_by} knows. The chain was cut off and went on anew."
             verdict.wrong.append(Wrong(number, number, words))
         elif beyond is None or number > beyond.head.number:
-            beyond = one
+            beyond = known_head
     if beyond:
         words = f"cut off the end. {_capital(beyond.kept_by)} knows entry {beyond.head.number}."
         verdict.wrong.append(Wrong(end + 1, beyond.head.number, words))
@@ -195,17 +195,17 @@ def _restores(clinic: uuid.UUID) -> list[_Restore]:
 def _joined(found: Iterable[Wrong]) -> list[Wrong]:
     """Neighbours that share their kind of trouble, as one: a removed entry displaces all that follow."""
     joined: list[Wrong] = []
-    for one in found:
+    for wrong in found:
         last = joined[-1] if joined else None
-        if last and last.last + 1 == one.first and _kind(last) == _kind(one):
-            joined[-1] = Wrong(last.first, one.last, last.words, last.key)
+        if last and last.last + 1 == wrong.first and _kind(last) == _kind(wrong):
+            joined[-1] = Wrong(last.first, wrong.last, last.words, last.key)
         else:
-            joined.append(one)
+            joined.append(wrong)
     return joined
 
 
-def _kind(one: Wrong) -> str:
-    return one.words.partition(". ")[0]
+def _kind(wrong: Wrong) -> str:
+    return wrong.words.partition(". ")[0]
 
 
 def _capital(words: str) -> str:

@@ -44,7 +44,7 @@ def read(limits: KeyLimits, clinic: Clinic, *, now: dt.datetime) -> ReadLimits:
     if problems:
         raise Refused(*problems)
     expires_at = _end_of(dt.date.fromisoformat(limits.expires_on), clinic) if limits.expires_on else None
-    return ReadLimits(sorted(set(limits.scopes)), [str(one) for one in networks or ()], expires_at)
+    return ReadLimits(sorted(set(limits.scopes)), [str(network) for network in networks or ()], expires_at)
 
 
 def kind_here() -> KeyKind:

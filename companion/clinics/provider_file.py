@@ -80,7 +80,7 @@ class Provider(BaseModel):
 
 def _confirms(claim: object, demanded: list[str]) -> bool:
     told = claim if isinstance(claim, list) else [claim]
-    return not demanded or any(one in told for one in demanded)
+    return not demanded or any(means in told for means in demanded)
 
 
 def verified_email(claims: Mapping[str, object]) -> str:

@@ -77,10 +77,10 @@ def sealed_models() -> list[Sealed]:
 def needed() -> dict[str, Counter[str]]:
     """The number of values that each key has sealed or hashed, by the key's id and then by the name of the table."""
     found: dict[str, Counter[str]] = {}
-    for one in sealed_models():
-        for field in one.fields:
-            for head, count in _by_head(one.model, field):
-                found.setdefault(key_of(head), Counter())[one.name] += count
+    for sealed in sealed_models():
+        for field in sealed.fields:
+            for head, count in _by_head(sealed.model, field):
+                found.setdefault(key_of(head), Counter())[sealed.name] += count
     for key in second_factors.keys_of_secrets():
         found.setdefault(key, Counter())[SECOND_FACTORS] += 1
     for model, column in _hash_columns():
@@ -97,9 +97,9 @@ def needed() -> dict[str, Counter[str]]:
 def reseal_all(tell: Tell) -> int:
     """Seal all values again that another key has sealed. Returns the number of rows that no known key opens."""
     unopened = 0
-    for one in sealed_models():
+    for sealed in sealed_models():
         while True:
-            steps = list(_pass(one, tell))
+            steps = list(_pass(sealed, tell))
             if not any(step.sealed for step in steps):
                 break
             # The next pass finds rows that this pass left out because a service had locked them.
@@ -138,24 +138,24 @@ def _by_head(model: type[Model], field: _Field) -> list[tuple[bytes, int]]:
     named = Case(When(first=WITHOUT_ID, then=F("first")), default=whole, output_field=bare)
     rows = model._base_manager.exclude(**{field.name: None}).order_by()
     heads = rows.annotate(first=Substr(raw, 1, 1, output_field=bare)).annotate(head=named).values("head")
-    return [(bytes(one["head"]), one["count"]) for one in heads.annotate(count=Count("*"))]
+    return [(bytes(row["head"]), row["count"]) for row in heads.annotate(count=Count("*"))]
 
 
-def _pass(one: Sealed, tell: Tell) -> Iterator[Step]:
+def _pass(sealed: Sealed, tell: Tell) -> Iterator[Step]:
     """Go once through the model's rows in the order of their primary keys."""
     after: object = None
     while True:
         # On PostgreSQL the rows are locked before they are sealed, and locked rows are skipped, so that a dispatcher
         # and this command never wait for each other. On SQLite no other process can write while the batch is written.
         with _locks():
-            rows = list(_stale(one, after)[:BATCH])
-            changed = [values for row in rows if (values := _anew(one, row))]
+            rows = list(_stale(sealed, after)[:BATCH])
+            changed = [values for row in rows if (values := _anew(sealed, row))]
             with transaction.atomic():
-                _write(one, changed)
+                _write(sealed, changed)
         if not rows:
             return
         after = rows[-1]["pk"]
-        step = Step(one.name, len(changed), len(rows) - len(changed))
+        step = Step(sealed.name, len(changed), len(rows) - len(changed))
         tell(step)
         yield step
 
@@ -164,12 +164,12 @@ def _locks() -> AbstractContextManager[object]:
     return transaction.atomic() if connection.vendor == "postgresql" else nullcontext()
 
 
-def _stale(one: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
+def _stale(sealed: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
     """The rows after this primary key with a value that another key has sealed, as they are stored."""
     now, bare, stale = sealed_now(), BinaryField(), Q()
-    rows = one.model._base_manager.order_by("pk")
-    bound = {name for field in one.fields if isinstance(field, SealedBytesField) for name in field.bound_to}
-    for field in one.fields:
+    rows = sealed.model._base_manager.order_by("pk")
+    bound = {name for field in sealed.fields if isinstance(field, SealedBytesField) for name in field.bound_to}
+    for field in sealed.fields:
         raw = Cast(field.name, BinaryField())
         rows = rows.annotate(
             **{f"raw_{field.name}": raw, f"head_{field.name}": Substr(raw, 1, HEAD_BYTES, output_field=bare)}
@@ -180,20 +180,20 @@ def _stale(one: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
         rows = rows.filter(pk__gt=after)
     if connection.vendor == "postgresql":
         rows = rows.select_for_update(skip_locked=True, no_key=True)
-    return rows.filter(stale).values("pk", *bound, *(f"raw_{field.name}" for field in one.fields))
+    return rows.filter(stale).values("pk", *bound, *(f"raw_{field.name}" for field in sealed.fields))
 
 
-def _anew(one: Sealed, row: _Row) -> list[object] | None:
+def _anew(sealed: Sealed, row: _Row) -> list[object] | None:
     """Seal a row's values again, and return the parameters of `_write` for it; None if a value can't be opened."""
-    before = [_stored(row[f"raw_{field.name}"]) for field in one.fields]
+    before = [_stored(row[f"raw_{field.name}"]) for field in sealed.fields]
     try:
         new = [
             None if value is None else reseal(value, _purpose(field, row))
-            for field, value in zip(one.fields, before, strict=True)
+            for field, value in zip(sealed.fields, before, strict=True)
         ]
     except CannotOpen:
         return None
-    return [*new, one.model._meta.pk.get_db_prep_value(row["pk"], connection), *before]
+    return [*new, sealed.model._meta.pk.get_db_prep_value(row["pk"], connection), *before]
 
 
 def _stored(value: object) -> bytes | None:
@@ -206,13 +206,13 @@ def _purpose(field: _Field, row: _Row) -> str:
     return field.purpose_of(*(row[name] for name in field.bound_to))
 
 
-def _write(one: Sealed, changed: Sequence[Sequence[Any]]) -> None:
+def _write(sealed: Sealed, changed: Sequence[Sequence[Any]]) -> None:
     """Write the new values. A row that somebody has changed since it was read is left as it is."""
     if not changed:
         return
     quote = connection.ops.quote_name
-    columns = [quote(str(field.column)) for field in one.fields]
-    table, key = quote(one.model._meta.db_table), quote(str(one.model._meta.pk.column))
+    columns = [quote(str(field.column)) for field in sealed.fields]
+    table, key = quote(sealed.model._meta.db_table), quote(str(sealed.model._meta.pk.column))
     new = ", ".join(f"{column} = %s" for column in columns)
     same = " AND ".join(f"{column} IS NOT DISTINCT FROM %s" for column in columns)
     with connection.cursor() as cursor:

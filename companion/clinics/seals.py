@@ -51,9 +51,9 @@ def packet_seal(content: str, by: Key) -> str:
     return by.hashed(_PURPOSE, _PACKET + content)
 
 
-def same(one: str, other: str) -> bool:
+def same(first: str, second: str) -> bool:
     """Return whether two hashes are the same. The comparison takes the same time for all values."""
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(first.encode(), second.encode())
 
 
 def _written(value: object) -> str:

@@ -78,4 +78,7 @@ def changes(
         found = found.filter(action__in=actions)
     if since:
         found = found.filter(at__gte=since)
-    return [Change(one.actor_kind, one.actor_name, one.at, one.action) for one in found.order_by("-at", "-id")[:most]]
+    return [
+        Change(entry.actor_kind, entry.actor_name, entry.at, entry.action)
+        for entry in found.order_by("-at", "-id")[:most]
+    ]

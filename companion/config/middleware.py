@@ -67,7 +67,7 @@ def plain_cookies(get_response: Answer) -> Answer:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         cookies = request.META.get("HTTP_COOKIE", "")
         if "\\" in cookies:
-            request.META["HTTP_COOKIE"] = ";".join(one for one in cookies.split(";") if "\\" not in one)
+            request.META["HTTP_COOKIE"] = ";".join(cookie for cookie in cookies.split(";") if "\\" not in cookie)
         return get_response(request)
 
     return middleware

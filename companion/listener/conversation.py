@@ -92,9 +92,9 @@ def _items_of(replies: QuerySet[Reply], limit: int) -> list[Item]:
     wordings = {reply.pk: [reply] for reply in oldest_first}
     for correction in Reply.objects.filter(corrects__in=written).order_by("at", "id") if written else ():
         wordings[correction.corrects_id or correction.pk].append(correction)
-    with_content = [reply.pk for of_one in wordings.values() for reply in of_one if reply.kind == ReplyKind.OTHER]
+    with_content = [reply.pk for replies in wordings.values() for reply in replies if reply.kind == ReplyKind.OTHER]
     files = {file.reply_id: file for file in Media.objects.filter(reply__in=with_content)} if with_content else {}
-    return [_item(of_one, files) for of_one in wordings.values()]
+    return [_item(replies, files) for replies in wordings.values()]
 
 
 def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:

@@ -169,7 +169,7 @@ def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Mess
     """The failed messages of this code that were due within a week. Raises Refused for a code that can't be
     retried in bulk.
     """
-    retried = sorted(one.value for one in Reason if one.retry)
+    retried = sorted(known.value for known in Reason if known.retry)
     if reason not in retried:
         raise Refused(Problem("reason", f"Only these can be retried all at once: {', '.join(retried)}."))
     return Message.objects.filter(clinic=clinic, status=Status.FAILED, due_at__gte=now - LATELY, reason=reason)

@@ -63,9 +63,9 @@ def all_wrong(clinic: Clinic, *, now: dt.datetime) -> list[Wrong]:
 def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
     """The first finding of each cause, from findings that begin with the worst."""
     found: dict[str, Wrong] = {}
-    for one in findings:
-        cause = _SAME.get(one.cause, one.cause).value
-        found.setdefault(cause, Wrong(cause, one.status, one.words))
+    for finding in findings:
+        cause = _SAME.get(finding.cause, finding.cause).value
+        found.setdefault(cause, Wrong(cause, finding.status, finding.words))
     return list(found.values())
 
 
@@ -110,12 +110,12 @@ def open_alerts(clinic: Clinic) -> list[Alert]:
 def _spikes(clinic: Clinic, now: dt.datetime) -> list[Wrong]:
     return [
         Wrong(
-            f"failed:{one.code}",
+            f"failed:{failures.code}",
             "degraded",
-            f"{one.count} messages failed within an hour: {one.label}. {one.sentence}",
+            f"{failures.count} messages failed within an hour: {failures.label}. {failures.sentence}",
         )
-        for one in message_counts.failures(clinic, now=now, within=SPIKE_OVER)
-        if one.count >= SPIKE
+        for failures in message_counts.failures(clinic, now=now, within=SPIKE_OVER)
+        if failures.count >= SPIKE
     ]
 
 
@@ -125,8 +125,10 @@ def _urgent(clinic: Clinic) -> list[Wrong]:
     Each call has a different cause, so that a call that a member took a minute ago doesn't silence the next call.
     """
     return [
-        Wrong(f"{URGENT}:{crc32(f'{one.pk} {one.urgent_at}'.encode()):08x}", "degraded", _URGENT_WORDS)
-        for one in inbox.urgent(clinic)
+        Wrong(
+            f"{URGENT}:{crc32(f'{conversation.pk} {conversation.urgent_at}'.encode()):08x}", "degraded", _URGENT_WORDS
+        )
+        for conversation in inbox.urgent(clinic)
     ]
 
 

@@ -17,7 +17,7 @@ def newest(folder: Path) -> dt.datetime | None:
     An empty file does not count, since a failed backup leaves one. Raises OSError if the folder can't be read.
     """
     files = [path.stat() for path in folder.iterdir() if not path.name.startswith(".")]
-    return max((dt.datetime.fromtimestamp(one.st_mtime, dt.UTC) for one in files if one.st_size), default=None)
+    return max((dt.datetime.fromtimestamp(file.st_mtime, dt.UTC) for file in files if file.st_size), default=None)
 
 
 def age_seconds(folder: Path | None, *, now: dt.datetime) -> float | None:

@@ -45,7 +45,7 @@ def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult
             yield failed(
                 Group.SERVICES, f"{kind.label} alive", last, f"Start it: `companion {kind.value}`, or `companion up`."
             )
-    wrong = [one for one in judge.findings(read, now=now) if "not running" not in one.words]
+    wrong = [finding for finding in judge.findings(read, now=now) if "not running" not in finding.words]
     for finding in wrong:
         result = failed if finding.status == "down" else warning
         yield result(Group.SERVICES, "Sending", finding.status, finding.words)

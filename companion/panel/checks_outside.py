@@ -103,7 +103,7 @@ def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
             yield failed(Group.NETWORK, _updates(answer.bot), *_READ_BY[reader])
         elif answer.webhook is not None:
             yield ok(Group.NETWORK, _updates(answer.bot), "by polling")
-    if dates := [one for one in answers if one.get_me.server_date is not None]:
+    if dates := [answer for answer in answers if answer.get_me.server_date is not None]:
         yield _clock(dates[0])
 
 

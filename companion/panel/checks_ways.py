@@ -56,7 +56,7 @@ async def _opened(own: Proxy, host: str, port: int) -> None:
 def _trusted_proxies() -> CheckResult:
     name, networks = "Proxies before the pages", settings.COMPANION.proxies
     value = ", ".join(str(network) for network in networks) or "none"
-    near = any(is_within(one, networks) for one in _LOOPBACK)
+    near = any(is_within(address, networks) for address in _LOOPBACK)
     far = any(not network.is_loopback for network in networks)
     own = settings.COMPANION
     if own.on_loopback and own.base_url.startswith("https://") and not near:
@@ -98,7 +98,7 @@ def _wrong(provider: Provider) -> str:
         described = _asked(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
         if str(described["issuer"]).rstrip("/") != provider.issuer.rstrip("/"):
             return "the service calls itself by another issuer"
-        if missing := [one for one in _NEEDED if one not in described]:
+        if missing := [name for name in _NEEDED if name not in described]:
             return f"the service names no {missing[0]}"
         jwt.PyJWKSet.from_dict(_asked(str(described["jwks_uri"])))
     except (*UNREADABLE, jwt.PyJWTError):

@@ -52,8 +52,8 @@ class ClinicNumbers(Collector):
         failed = GaugeMetricFamily(
             "companion_messages_failed_last_day", "Messages that failed within 24 hours, by code.", labels=["reason"]
         )
-        for one in self._status.failures:
-            failed.add_metric([one.code], one.count)
+        for failures in self._status.failures:
+            failed.add_metric([failures.code], failures.count)
         yield failed
 
     def _services(self) -> Iterator[Metric]:
@@ -64,7 +64,9 @@ class ClinicNumbers(Collector):
         yield health
         alive = GaugeMetricFamily("companion_services_alive", "Processes that have sent a heartbeat.", labels=["kind"])
         for kind in Kind:
-            alive.add_metric([kind.value], sum(one.kind == kind and one.state == "alive" for one in status.services))
+            alive.add_metric(
+                [kind.value], sum(service.kind == kind and service.state == "alive" for service in status.services)
+            )
         yield alive
         lost = GaugeMetricFamily(
             "companion_services_lost", "Processes that ended without a clean stop within an hour.", labels=["kind"]

@@ -90,7 +90,7 @@ class Facts:
 
     def of(self, clinic: uuid.UUID | None) -> "Facts":
         """Return the facts that this clinic's people may know; None: all facts, for the operator."""
-        return replace(self, clinics=tuple(one for one in self.clinics if clinic in (None, one.clinic)))
+        return replace(self, clinics=tuple(sending for sending in self.clinics if clinic in (None, sending.clinic)))
 
 
 def read(*, now: dt.datetime) -> Facts:

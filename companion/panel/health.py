@@ -128,7 +128,7 @@ def _from_without(seen: _Seen) -> HealthReport:
 
 def for_strangers(report: HealthReport) -> HealthReport:
     """Remove the sentences, which are for members: they may name a host, or say what an admin has to do."""
-    causes = dict.fromkeys(one.cause.value for one in report.findings)
+    causes = dict.fromkeys(finding.cause.value for finding in report.findings)
     detail = f"{', '.join(causes)}. {_SIGN_IN}" if causes else ""
     layers = tuple(replace(layer, detail="") for layer in report.layers)
     return replace(report, layers=layers, detail=detail)
@@ -225,7 +225,7 @@ class _Verdict(NamedTuple):
 
 def _verdict(found: list[Finding]) -> _Verdict:
     more = f" And {len(found) - 1} more: see the Control Panel." if len(found) > 1 else ""
-    return _Verdict(worst(one.status for one in found), f"{found[0].words}{more}" if found else "")
+    return _Verdict(worst(finding.status for finding in found), f"{found[0].words}{more}" if found else "")
 
 
 def _direct_layer(answer: Answer | NoAnswer) -> Layer:
@@ -258,7 +258,7 @@ def _report(seen: _Seen, layers: tuple[Layer, ...], found: list[Finding]) -> Hea
         Finding("degraded", layer.detail, _NO_ANSWER[layer.layer])
         for layer in layers[: layers.index(answered[0]) if answered else 0]
     ]
-    known_words = {one.words for one in found}
+    known_words = {finding.words for finding in found}
     own += [
         Finding(_status(layer.status), layer.detail, _cause(layer, seen))
         for layer in answered
@@ -267,9 +267,9 @@ def _report(seen: _Seen, layers: tuple[Layer, ...], found: list[Finding]) -> Hea
         and layer.detail not in known_words
         and (layer.layer == "direct" or (layer.layer == "mcp" and not found))
     ]
-    status = worst(one.status for one in [*found, *own])
+    status = worst(finding.status for finding in [*found, *own])
     # The database's findings say more than the silence of a service.
-    _, detail = _verdict(found or sorted(own, key=lambda one: one.status != status)[:1])
+    _, detail = _verdict(found or sorted(own, key=lambda finding: finding.status != status)[:1])
     return HealthReport(status, source, seen.at, layers, detail, (*found, *own))
 
 

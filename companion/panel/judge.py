@@ -81,7 +81,7 @@ def gone(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
     own = [beat for beat in beats if beat.kind == kind]
     starts = sorted(beat.started_at for beat in own)
     lost = []
-    for beat in sorted(own, key=lambda one: one.beat_at):
+    for beat in sorted(own, key=lambda beat: beat.beat_at):
         if alive(beat, now=now):
             continue
         replaced = next((at for at in starts if at > beat.beat_at), None)

@@ -65,7 +65,7 @@ def check(contact: AlertContact) -> Iterator[CheckResult]:
         raise Conflict("No bot sends here. An admin connects one in Settings.")
     messages = _queued(clinic, chat)
     _wait(lambda: not _pending(messages), _SENT_WITHIN)
-    numbers = [one.telegram_message_id for one in _fresh(messages)]
+    numbers = [message.telegram_message_id for message in _fresh(messages)]
     if None in numbers:
         advice = "Check that the dispatcher runs and that the bot may write to this chat: open the message's page."
         yield failed(Group.NUMBERS, "Two messages to the admin's chat", "not sent", advice)
@@ -95,12 +95,12 @@ def _queued(clinic: Clinic, chat: int) -> list[Message]:
 
 
 def _pending(messages: list[Message]) -> bool:
-    return any(one.status == Status.PENDING for one in _fresh(messages))
+    return any(message.status == Status.PENDING for message in _fresh(messages))
 
 
 def _fresh(messages: list[Message]) -> list[Message]:
-    found = Message.objects.in_bulk([one.pk for one in messages])
-    return [found[one.pk] for one in messages]
+    found = Message.objects.in_bulk([message.pk for message in messages])
+    return [found[message.pk] for message in messages]
 
 
 def _counter(bot: Bot, first: int, second: int) -> CheckResult:

@@ -63,7 +63,7 @@ def _works(clinic: Clinic, now: dt.datetime) -> bool:
     if maintenance.current(clinic, now=now):
         return True
     report = health.check(now=now, clinic=clinic)
-    return report.status != "down" and not any(one.cause in STOPPED for one in report.findings)
+    return report.status != "down" and not any(finding.cause in STOPPED for finding in report.findings)
 
 
 def _send(row: OutsideHeartbeat) -> str:

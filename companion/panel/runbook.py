@@ -84,5 +84,5 @@ def read(text: str) -> list[Chapter]:
 
 
 def _parts(text: str) -> tuple[Part, ...]:
-    paragraphs = (_PART.fullmatch(" ".join(one.split())) for one in text.strip().split("\n\n"))
-    return tuple(Part(one["label"], one["words"]) for one in paragraphs if one)
+    paragraphs = (_PART.fullmatch(" ".join(paragraph.split())) for paragraph in text.strip().split("\n\n"))
+    return tuple(Part(paragraph["label"], paragraph["words"]) for paragraph in paragraphs if paragraph)

@@ -115,7 +115,7 @@ def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
     shown = [(beat, "alive") for beat in living] + [(beat, "silent") for beat in gone]
     return tuple(
         ServiceLine(beat.kind, beat.host, beat.version, state, beat.beat_at, beat.started_at, _leases(beat))
-        for beat, state in sorted(shown, key=lambda one: (one[1], one[0].kind, one[0].host, one[0].pid))
+        for beat, state in sorted(shown, key=lambda row: (row[1], row[0].kind, row[0].host, row[0].pid))
     )
 
 

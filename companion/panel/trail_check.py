@@ -92,7 +92,7 @@ def _names(known: dict[uuid.UUID, list[KnownHead]]) -> dict[uuid.UUID, str]:
 def _report(name: str, verdict: Verdict) -> Report:
     entries = "1 entry" if verdict.entries == 1 else f"{verdict.entries:,} entries"
     newest = f" The newest is {verdict.head}." if verdict.head else ""
-    lines = [*verdict.notes, *(str(one) for one in verdict.wrong[:_MOST])]
+    lines = [*verdict.notes, *(str(wrong) for wrong in verdict.wrong[:_MOST])]
     if len(verdict.wrong) > _MOST:
         lines.append(f"and {len(verdict.wrong) - _MOST} more.")
     return Report(verdict.state, f"{name}: the audit trail {_SAYS[verdict.state]} ({entries}).{newest}", lines)

@@ -100,7 +100,9 @@ def invite_many(caller: Caller, patients: Sequence[Patient], *, now: dt.datetime
             for patient, token in invited
         )
         changes = audit.differences({}, {"invitation valid until": expires_at})
-        audit.record_many(caller, "patient invited", "patient", {one.id: changes for one, _ in invited}, now=now)
+        audit.record_many(
+            caller, "patient invited", "patient", {patient.id: changes for patient, _ in invited}, now=now
+        )
     return [
         _card(caller.clinic, patient, f"https://t.me/{bot.username}?start={token}", expires_at)
         for patient, token in invited

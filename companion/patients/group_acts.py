@@ -31,7 +31,7 @@ def add_to_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *
             [CohortMember(clinic=caller.clinic, cohort=cohort, patient_id=patient) for patient in moved],
             ignore_conflicts=True,
         )
-        _note(caller, cohort, "patients added to cohort", [one for one in patients if one.id in moved], now)
+        _note(caller, cohort, "patients added to cohort", [patient for patient in patients if patient.id in moved], now)
     return len(moved)
 
 
@@ -42,7 +42,13 @@ def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patien
         memberships = cohort.memberships.filter(patient__in=_in_turn(caller, patients))
         moved = set(memberships.values_list("patient_id", flat=True))
         memberships.delete()
-        _note(caller, cohort, "patients taken out of cohort", [one for one in patients if one.id in moved], now)
+        _note(
+            caller,
+            cohort,
+            "patients taken out of cohort",
+            [patient for patient in patients if patient.id in moved],
+            now,
+        )
     return len(moved)
 
 

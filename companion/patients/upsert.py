@@ -135,7 +135,9 @@ def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, P
 
 def _stopped(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> frozenset[int]:
     """Return the opted-out chats among all chats in which these patients are or will be reached."""
-    chats = {entry.given.get("telegram_id") for entry in entries} | {one.telegram_id for one in existing.values()}
+    chats = {entry.given.get("telegram_id") for entry in entries} | {
+        patient.telegram_id for patient in existing.values()
+    }
     return opt_outs.stopped_among(caller.clinic, [chat for chat in chats if chat is not None])
 
 

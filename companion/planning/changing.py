@@ -90,7 +90,7 @@ def given_before(timing: Timing, wall: dt.datetime) -> int:
     if timing.recurrence is None:
         return int(timing.starts_at < wall)
     all_given = recurrence.occurrences(timing.starts_at, without_exceptions(timing.recurrence))
-    return sum(1 for _ in takewhile(lambda one: one < wall, all_given))
+    return sum(1 for _ in takewhile(lambda given: given < wall, all_given))
 
 
 def _from_there(before: Draft, old: Recurrence, wanted: Draft, since: dt.datetime) -> Change:
@@ -146,9 +146,11 @@ def _begin(before: Timing, timing: Timing, since: dt.datetime) -> _Begin:
     uncounted = replace(without_exceptions(rule), count=None) if rule else None
     old, new = _times(before).on(since.date()), Times(start, uncounted).on(since.date())
     matches = matched(old, new)
-    if changing := [matches[one] for one in old if one >= since and one in matches]:
+    if changing := [matches[time] for time in old if time >= since and time in matches]:
         first = min(changing)
-        return _Begin(first, frozenset(matches[one] for one in old if one < since and matches.get(one, first) > first))
+        return _Begin(
+            first, frozenset(matches[time] for time in old if time < since and matches.get(time, first) > first)
+        )
     # The new rule has no time on this day any more, so the new series begins with the next Occurrence.
     following = next(recurrence.occurrences(start, uncounted, after=since - _SECOND), None)
     if following is None:
@@ -163,33 +165,33 @@ def _with_exceptions(before: Timing, timing: Timing, retiming: Retiming) -> Timi
     if rule is None or not (rule.except_ or retiming.others):
         return timing
     moved = _exceptions(before, rule, retiming)
-    kept = [one for one in moved if retiming.since is None or _date(one) >= timing.starts_at.date()]
+    kept = [exception for exception in moved if retiming.since is None or _date(exception) >= timing.starts_at.date()]
     return replace(timing, recurrence=replace(rule, except_=tuple(dict.fromkeys((*kept, *sorted(retiming.others))))))
 
 
 def _exceptions(before: Timing, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
     old = before.recurrence.except_ if before.recurrence else ()
     # An exception without a matching time stays. It has an effect again if its day gets a matching time later.
-    moved = retiming.new_walls([one for one in old if isinstance(one, dt.datetime)])
-    for one in rule.except_:
-        yield moved.get(one, one) if isinstance(one, dt.datetime) else one
+    moved = retiming.new_walls([exception for exception in old if isinstance(exception, dt.datetime)])
+    for exception in rule.except_:
+        yield moved.get(exception, exception) if isinstance(exception, dt.datetime) else exception
 
 
 def _ending_before(before: Timing, rule: Recurrence, since: dt.datetime) -> Recurrence:
     """The rule with which the old series ends before `since`, with an end that its summary can name."""
     rule = with_implied_day(rule, before.starts_at.date())
-    rule = replace(rule, except_=tuple(one for one in rule.except_ if _comes_before(one, since)))
+    rule = replace(rule, except_=tuple(exception for exception in rule.except_ if _comes_before(exception, since)))
     if rule.count is None and _times(before).on(since.date())[0] == since:
         return replace(rule, until=since.date() - _DAY)
     return replace(rule, count=given_before(before, since), until=None)
 
 
-def _comes_before(one: dt.date | dt.datetime, wall: dt.datetime) -> bool:
-    return one < wall if isinstance(one, dt.datetime) else one <= wall.date()
+def _comes_before(exception: dt.date | dt.datetime, wall: dt.datetime) -> bool:
+    return exception < wall if isinstance(exception, dt.datetime) else exception <= wall.date()
 
 
-def _date(one: dt.date | dt.datetime) -> dt.date:
-    return one.date() if isinstance(one, dt.datetime) else one
+def _date(exception: dt.date | dt.datetime) -> dt.date:
+    return exception.date() if isinstance(exception, dt.datetime) else exception
 
 
 def _times(timing: Timing) -> Times:

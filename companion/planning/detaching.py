@@ -63,15 +63,15 @@ def show(
         found = list(Patient.objects.filter(clinic_id=schedule.clinic_id, pk=patient))
     shown = found[:limit]
     own = queries.messages(schedule.clinic, MessageFilter(schedule=schedule.id)).filter(occurrence=occurrence)
-    made = {message.patient_id: message for message in own.filter(patient__in=[one.id for one in shown])}
+    made = {message.patient_id: message for message in own.filter(patient__in=[person.id for person in shown])}
     to_come = {} if skipped or schedule.state != State.ACTIVE else _to_come(schedule, timing, occurrence, shown)
     version = newest_version(schedule)
     items = [
-        Item(made[one.id])
-        if one.id in made
-        else Item(future_message(schedule, to_come[one.id], version, one), planned=True)
-        for one in shown
-        if one.id in made or one.id in to_come
+        Item(made[person.id])
+        if person.id in made
+        else Item(future_message(schedule, to_come[person.id], version, person), planned=True)
+        for person in shown
+        if person.id in made or person.id in to_come
     ]
     return Shown(schedule, occurrence, skipped, items, shown[-1].id if len(found) > limit else None)
 
@@ -102,7 +102,7 @@ def detach(
     )
     lifecycle.move(new, by_hand=True)
     messages = list(queries.messages(caller.clinic, MessageFilter(schedule=locked.id)).filter(pk__in=new.values("pk")))
-    changes = {one.pk: audit.differences({}, {"due_at": one.due_at, "by_hand": True}) for one in messages}
+    changes = {message.pk: audit.differences({}, {"due_at": message.due_at, "by_hand": True}) for message in messages}
     audit.record_many(caller, "message made to be changed", "message", changes, now=now)
     ring()
     return messages
@@ -124,14 +124,14 @@ def _is_skipped(timing: Timing, occurrence: str) -> bool:
 def _to_come(schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient]) -> dict[uuid.UUID, Coming]:
     """Return for each patient the Occurrence that the Planner will make: not planned yet, and in no pause."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
-    zones = {zone_of(schedule, one.timezone) for one in people}
+    zones = {zone_of(schedule, patient.timezone) for patient in people}
     by_zone = {zone: occurrence_at(timing, wall, zone, times) for zone in zones}
     return {
-        one.id: due
-        for one in people
-        if (due := by_zone[zone_of(schedule, one.timezone)])
-        and one.left_at is None
-        and not is_paused(one, due.due_at)
+        patient.id: due
+        for patient in people
+        if (due := by_zone[zone_of(schedule, patient.timezone)])
+        and patient.left_at is None
+        and not is_paused(patient, due.due_at)
         and (schedule.planned_until is None or due.due_at > schedule.planned_until)
     }
 
@@ -151,25 +151,26 @@ def _plans(
 ) -> list[Plan]:
     """List the Messages to create. Raises Conflict with the reason if there is none."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
-    made = {one.patient for one in store.made([OccurrenceOf(schedule.id, one.id, occurrence) for one in people])}
+    of_people = [OccurrenceOf(schedule.id, patient.id, occurrence) for patient in people]
+    made = {of_one_patient.patient for of_one_patient in store.made(of_people)}
     plans = []
     why = "This schedule reaches no patient at present."
-    for one in people:
-        due = occurrence_at(timing, wall, zone_of(schedule, one.timezone), times)
-        if one.id in made:
+    for patient in people:
+        due = occurrence_at(timing, wall, zone_of(schedule, patient.timezone), times)
+        if patient.id in made:
             why = "The message exists already: change that message."
         elif due is None:
             why = "This occurrence isn't sent, because it falls on a day to avoid."
         elif due.due_at <= now:
             why = "The time of this occurrence is over."
-        elif is_paused(one, due.due_at):
+        elif is_paused(patient, due.due_at):
             why = (
-                f"The patient is {paused_words(one)} and gets no message then."
+                f"The patient is {paused_words(patient)} and gets no message then."
                 if alone
                 else "The patients are paused then."
             )
         else:
-            plans.append(Plan(one.id, occurrence, due.due_at))
+            plans.append(Plan(patient.id, occurrence, due.due_at))
     if not plans:
         raise Conflict(why)
     return plans

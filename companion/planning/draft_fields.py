@@ -94,10 +94,10 @@ class FieldReader:
                 "id", flat=True
             )
         )
-        for index, one in enumerate(wanted):
-            if one not in known:
+        for index, patient in enumerate(wanted):
+            if patient not in known:
                 self.wrong(f"patients.{index}", "There is no such patient in this clinic.")
-        return tuple(one for one in wanted if one in known)
+        return tuple(patient for patient in wanted if patient in known)
 
     def cohort(self) -> uuid.UUID | None:
         value = self.value("cohort")
@@ -163,8 +163,8 @@ class FieldReader:
         if not isinstance(value, list) or len(value) > buttons.MOST:
             self.wrong("buttons", f"Give at most {buttons.MOST} buttons, each with its text.")
             return ()
-        found = tuple(self._button(f"buttons.{index}", one) for index, one in enumerate(value))
-        if len({one.text for one in found}) < len(found) and all(one.text for one in found):
+        found = tuple(self._button(f"buttons.{index}", item) for index, item in enumerate(value))
+        if len({button.text for button in found}) < len(found) and all(button.text for button in found):
             self.wrong("buttons", "Two buttons have the same text. Give each button a different text.")
         return found
 

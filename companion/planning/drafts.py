@@ -118,7 +118,9 @@ def of_many(clinic: Clinic, schedules: Sequence[Schedule]) -> dict[uuid.UUID, Dr
     recipients = Recipient.objects.filter(clinic=clinic, schedule_id__in=ids).order_by("id")
     for schedule_id, patient_id in recipients.values_list("schedule_id", "patient_id"):
         named.setdefault(schedule_id, []).append(patient_id)
-    return {one.id: _of_rows(one, newest.get(one.id), named.get(one.id, ())) for one in schedules}
+    return {
+        schedule.id: _of_rows(schedule, newest.get(schedule.id), named.get(schedule.id, ())) for schedule in schedules
+    }
 
 
 def _of_rows(schedule: Schedule, newest: Version | None, patients: Iterable[uuid.UUID]) -> Draft:
@@ -172,7 +174,8 @@ def values_of(draft: Draft) -> dict[str, object]:
 def buttons_json(of: tuple[Button, ...]) -> list[dict[str, str | None]] | None:
     """Return answer buttons as the JSON that `read` accepts; None if there are no buttons."""
     rows = [
-        {"text": one.text, "again_after": duration_text(one.again_after) if one.again_after else None} for one in of
+        {"text": button.text, "again_after": duration_text(button.again_after) if button.again_after else None}
+        for button in of
     ]
     return rows or None
 
@@ -212,8 +215,8 @@ def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
     @cache
     def sent_at(zone: str) -> dt.datetime:
         planned_in = zone if timing.timezone == PATIENT_ZONE else timing.timezone
-        one = occurrences.occurrence_at(timing, timing.starts_at, planned_in, times)
-        at = one.due_at if one else walls.resolve(timing.starts_at, planned_in).at
+        due = occurrences.occurrence_at(timing, timing.starts_at, planned_in, times)
+        at = due.due_at if due else walls.resolve(timing.starts_at, planned_in).at
         # As delivery/verdict.py does: wait for the end of quiet hours in the patient's zone, then for a working day.
         end = quiet_until(at, zone, times.quiet) if timing.quiet_hours == Quiet.WAIT else None
         if end is None:

@@ -177,9 +177,9 @@ def _name_recipients(schedule: Schedule, draft: Draft) -> None:
     there = set(rows.values_list("patient_id", flat=True))
     Recipient.objects.bulk_create(
         [
-            Recipient(clinic_id=schedule.clinic_id, schedule=schedule, patient_id=one)
-            for one in draft.patients
-            if one not in there
+            Recipient(clinic_id=schedule.clinic_id, schedule=schedule, patient_id=patient)
+            for patient in draft.patients
+            if patient not in there
         ],
         batch_size=1000,
     )

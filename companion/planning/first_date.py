@@ -39,7 +39,7 @@ def _goes_out_on(day: dt.date, timing: Timing, calendar: Calendar) -> bool:
 
 def _why_not(day: dt.date, timing: Timing, calendar: Calendar) -> str:
     skipped = timing.recurrence.except_ if timing.recurrence else ()
-    if any((one.date() if isinstance(one, dt.datetime) else one) == day for one in skipped):
+    if any((exception.date() if isinstance(exception, dt.datetime) else exception) == day for exception in skipped):
         return "is skipped"
     if timing.avoid.closed_days and is_avoided(day, Avoid(closed_days=True), calendar):
         return "is a closed day"

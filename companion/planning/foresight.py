@@ -27,7 +27,7 @@ def days_of(schedule: Schedule, change: Change, *, now: dt.datetime) -> DayChang
     if change.ended is not None:
         before = replace(change.before, timing=replace(change.before.timing, recurrence=change.ended))
         reached = _reached(schedule, before)
-        there = {key: one for key, one in _there(schedule, reached, now).items() if key.occurrence not in names}
+        there = {key: message for key, message in _there(schedule, reached, now).items() if key.occurrence not in names}
         days.add(_days(schedule, before.timing, reached, there, now))
     reached = _reached(schedule, change.draft)
     there = _renamed(_there(schedule, reached, now), names, whole=change.ended is None)
@@ -72,5 +72,5 @@ def _days(
 ) -> DayChanges:
     wanted = replan.wanted_of(timing, schedule, reached, now)
     planned = {key for key, message in there.items() if replan.is_planned(message, now)}
-    zones = {one.patient: one.timezone for one in reached}
+    zones = {addressee.patient: addressee.timezone for addressee in reached}
     return day_changes(there, wanted, planned - wanted.keys(), zones, now)

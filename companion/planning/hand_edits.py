@@ -47,7 +47,7 @@ def _unsure(change: Change, occurrences: Sequence[dt.datetime]) -> Iterator[dt.d
 
 def _skipped(change: Change) -> list[dt.datetime]:
     rule = change.before.timing.recurrence
-    return [one for one in rule.except_ if isinstance(one, dt.datetime)] if rule else []
+    return [exception for exception in rule.except_ if isinstance(exception, dt.datetime)] if rule else []
 
 
 def _touched(schedule: Schedule, change: Change, now: dt.datetime) -> list[dt.datetime]:

@@ -149,7 +149,9 @@ def page(
     since = _since(plan, wanted, until)
     seam, position = (cursor.seam, cursor.position) if cursor else (future.first(since, until) or until, None)
     stored = _Stored(queries.messages(clinic, replace(wanted, due_to=until)), seam, back, limit + 1)
-    planned: Iterator[_Row] = (_Row(one.position, one) for one in future.walk(max(since, seam), until, position))
+    planned: Iterator[_Row] = (
+        _Row(message.position, message) for message in future.walk(max(since, seam), until, position)
+    )
     mixed = merge(stored.from_seam(position), planned, key=lambda row: row.position, reverse=back)
     first = stored.before_seam(position)
     both = chain(mixed, first) if back else chain(first, mixed)
@@ -160,14 +162,16 @@ def page(
 
 def _since(plan: PlannedSchedules, wanted: MessageFilter, until: dt.datetime) -> dt.datetime:
     """The instant from which a message may be planned that is no Message yet."""
-    planned = min((one.planned_until for one in plan.schedules if one.planned_until), default=until)
+    planned = min((schedule.planned_until for schedule in plan.schedules if schedule.planned_until), default=until)
     return max(wanted.due_from, planned) if wanted.due_from else planned
 
 
 def _items(clinic: Clinic, rows: Sequence[Message | PlannedMessage]) -> list[Item]:
     planned = [row for row in rows if isinstance(row, PlannedMessage)]
-    versions = wording.newest_versions(clinic, {one.schedule.id for one in planned})
-    patients = Patient.objects.filter(clinic=clinic).in_bulk({one.patient for one in planned if one.patient})
+    versions = wording.newest_versions(clinic, {message.schedule.id for message in planned})
+    patients = Patient.objects.filter(clinic=clinic).in_bulk(
+        {message.patient for message in planned if message.patient}
+    )
     return [
         Item(
             future_message(

@@ -78,10 +78,10 @@ def _beyond(
     found: set[dt.datetime] = set()
     for zone, here in by_zone.items():
         due = (
-            one.due_at
-            for one in islice(coming(timing, zone, times, after=after), _LOOKED_AT)
-            if any(group.gets(one.due_at) for group in here)
-            and ((schedule.id, one.occurrence) not in made or _somebody_is_left(schedule, one))
+            occurrence.due_at
+            for occurrence in islice(coming(timing, zone, times, after=after), _LOOKED_AT)
+            if any(group.gets(occurrence.due_at) for group in here)
+            and ((schedule.id, occurrence.occurrence) not in made or _somebody_is_left(schedule, occurrence))
         )
         # These are more Occurrences than asked for, by those of a day: a moved Occurrence may come before an earlier
         # one.
@@ -93,33 +93,41 @@ def _groups(clinic: Clinic, schedules: Sequence[Schedule]) -> Mapping[uuid.UUID,
     """Return for each Schedule the zones and pauses of its patients, by two queries for all Schedules."""
     found: dict[uuid.UUID, set[_Group]] = defaultdict(set)
     here = {"clinic": clinic, "patient__left_at": None}
-    named = Recipient.objects.filter(**here, schedule__in=[one.id for one in schedules if not one.cohort_id])
+    named = Recipient.objects.filter(
+        **here, schedule__in=[schedule.id for schedule in schedules if not schedule.cohort_id]
+    )
     columns = ("patient__timezone", "patient__paused_until")
     for schedule, zone, paused in named.order_by().values_list("schedule", *columns).distinct():
         found[schedule].add(_Group(zone, paused))
-    members = CohortMember.objects.filter(**here, cohort__in={one.cohort_id for one in schedules if one.cohort_id})
+    members = CohortMember.objects.filter(
+        **here, cohort__in={schedule.cohort_id for schedule in schedules if schedule.cohort_id}
+    )
     by_cohort: dict[uuid.UUID, set[_Group]] = defaultdict(set)
     for cohort, zone, paused in members.order_by().values_list("cohort", *columns).distinct():
         by_cohort[cohort].add(_Group(zone, paused))
-    found.update({one.id: by_cohort[one.cohort_id] for one in schedules if one.cohort_id})
+    found.update({schedule.id: by_cohort[schedule.cohort_id] for schedule in schedules if schedule.cohort_id})
     return found
 
 
 def _made_ahead(schedules: Sequence[Schedule]) -> set[_Name]:
     """The Occurrences for which a person made Messages ahead of the Planner, even if their times were moved since."""
-    planned = [one.planned_until for one in schedules if one.planned_until]
+    planned = [schedule.planned_until for schedule in schedules if schedule.planned_until]
     if not planned:
         return set()
-    ids = [one.id for one in schedules]
+    ids = [schedule.id for schedule in schedules]
     # Index `messages_by_hand`. The schedules imply the clinic. If the query named it, SQLite would use another index.
     ahead = Message.objects.filter(schedule__in=ids, by_hand=True, occurrence__gte=first_name_after(min(planned)))
-    return {(one, name) for one, name in ahead.order_by().values_list("schedule", "occurrence").distinct() if one}
+    return {
+        (schedule, name)
+        for schedule, name in ahead.order_by().values_list("schedule", "occurrence").distinct()
+        if schedule
+    }
 
 
-def _somebody_is_left(schedule: Schedule, one: Coming) -> bool:
+def _somebody_is_left(schedule: Schedule, due: Coming) -> bool:
     """Return whether a patient in this zone gets this Occurrence and has no Message for it yet."""
     reached = recipients.of_schedule(schedule)
     if schedule.timezone == PATIENT_ZONE:
-        reached = reached.filter(timezone=one.timezone)
-    have = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, occurrence=one.occurrence)
+        reached = reached.filter(timezone=due.timezone)
+    have = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, occurrence=due.occurrence)
     return reached.exclude(id__in=have.values("patient")).order_by().exists()

@@ -83,11 +83,11 @@ def coming(
     # A moved Occurrence may be due before or after its neighbours in the rule, so Occurrences are sorted in this heap.
     found: list[tuple[dt.datetime, str, Coming]] = []
     earlier = _reach(timing).earlier + _FARTHEST_MOVE
-    for wall, one in _in_window(timing, zone, times, after, until):
+    for wall, due in _in_window(timing, zone, times, after, until):
         while found and found[0][0] < walls.resolve(wall, zone).at - earlier:
             yield heappop(found)[2]
-        if one:
-            heappush(found, (one.due_at, one.occurrence, one))
+        if due:
+            heappush(found, (due.due_at, due.occurrence, due))
     while found:
         yield heappop(found)[2]
 
@@ -102,9 +102,9 @@ def _in_window(
     for wall in recurrence.occurrences(timing.starts_at, timing.recurrence, after=begin):
         if end and wall > end:
             return
-        one = occurrence_at(timing, wall, zone, times)
-        inside = one and one.due_at > after and (until is None or one.due_at <= until)
-        yield _Step(wall, one if inside else None)
+        due = occurrence_at(timing, wall, zone, times)
+        inside = due and due.due_at > after and (until is None or due.due_at <= until)
+        yield _Step(wall, due if inside else None)
 
 
 def first_name_after(instant: dt.datetime) -> str:
@@ -130,7 +130,7 @@ def next_few(
     without: Collection[str] = (),
 ) -> list[Coming]:
     """The next `count` Occurrences in the order of their due instants; `without` those of these names."""
-    wanted = (one for one in coming(timing, zone, times, after=after) if one.occurrence not in without)
+    wanted = (due for due in coming(timing, zone, times, after=after) if due.occurrence not in without)
     return list(islice(wanted, count))
 
 

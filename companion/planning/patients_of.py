@@ -43,39 +43,39 @@ class PatientsOf:
 
     def read_small(self, schedules: Sequence[Schedule]) -> None:
         """Read the patients of Schedules with few patients. It takes two queries for any number of Schedules."""
-        new = [one for one in schedules if one.id not in self._small and self._is_small(one)]
+        new = [schedule for schedule in schedules if schedule.id not in self._small and self._is_small(schedule)]
         if not new:
             return
-        named = Recipient.objects.filter(self.plan.whom, schedule__in=[one.id for one in new])
-        members = CohortMember.objects.filter(self.plan.whom, cohort__in={one.cohort_id for one in new})
+        named = Recipient.objects.filter(self.plan.whom, schedule__in=[schedule.id for schedule in new])
+        members = CohortMember.objects.filter(self.plan.whom, cohort__in={schedule.cohort_id for schedule in new})
         rows: dict[uuid.UUID, list[_Row]] = defaultdict(list)
         for schedule, *row in named.order_by("patient").values_list("schedule", *_COLUMNS):
             rows[schedule].append(_Row(*row))
         for cohort, *row in members.order_by("patient").values_list("cohort", *_COLUMNS):
             rows[cohort].append(_Row(*row))
-        self._small |= {one.id: rows[one.cohort_id or one.id] for one in new}
+        self._small |= {schedule.id: rows[schedule.cohort_id or schedule.id] for schedule in new}
 
-    def getting(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[uuid.UUID]:
+    def getting(self, schedule: Schedule, due: Coming, first: uuid.UUID | None) -> Iterator[uuid.UUID]:
         """The patients who get this Occurrence in its zone, from the patient `first` on."""
-        for patient, zone, paused in self._rows(schedule, one, first):
-            if zone_of(schedule, zone) == one.timezone and (not paused or one.due_at >= pause_end(paused, zone)):
+        for patient, zone, paused in self._rows(schedule, due, first):
+            if zone_of(schedule, zone) == due.timezone and (not paused or due.due_at >= pause_end(paused, zone)):
                 yield patient
 
     def _is_small(self, schedule: Schedule) -> bool:
         return sum(group.count for group in self.plan.groups[schedule.id]) <= SMALL
 
-    def _rows(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
+    def _rows(self, schedule: Schedule, due: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
         if schedule.id not in self._small:
-            return self._batches(schedule, one, first)
+            return self._batches(schedule, due, first)
         rows = self._small[schedule.id]
         return iter(rows[::-1] if self.back else rows)
 
-    def _batches(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
+    def _batches(self, schedule: Schedule, due: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
         """A large Schedule's patients, without those for whom the Planner has made the Message by now."""
         model = CohortMember if schedule.cohort_id else Recipient
         whose = {"cohort": schedule.cohort_id} if schedule.cohort_id else {"schedule": schedule.id}
-        in_zone = {"patient__timezone": one.timezone} if schedule.timezone != one.timezone else {}
-        made = Message.objects.filter(schedule=schedule.id, patient=OuterRef("patient"), occurrence=one.occurrence)
+        in_zone = {"patient__timezone": due.timezone} if schedule.timezone != due.timezone else {}
+        made = Message.objects.filter(schedule=schedule.id, patient=OuterRef("patient"), occurrence=due.occurrence)
         found = model._default_manager.filter(self.plan.whom, ~Exists(made), **whose, **in_zone)
         found = found.order_by("-patient" if self.back else "patient")
         way = "lt" if self.back else "gt"

@@ -84,7 +84,7 @@ def _of_draft(
         for zone in zones[:ZONES]
     }
     first = [few[0] for few in by_zone.values() if few]
-    each = [one for few in by_zone.values() for one in few]
+    each = [due for few in by_zone.values() for due in few]
     return (
         *warnings.of_text(draft.text),
         *of_first_date(clinic, draft, zones[0], now=now),

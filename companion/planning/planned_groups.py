@@ -61,31 +61,31 @@ def planned_groups(
     begin, end = max(since, now) - _INSTANT, until - _INSTANT
     each = [_of(plan, schedule, begin, end) for schedule in plan.schedules]
     # All Schedules are merged by their instants, so that if there are too many Occurrences the latest are left out.
-    soonest = list(islice(merge(*each, key=lambda one: one.coming.due_at), OCCURRENCES + 1))
+    soonest = list(islice(merge(*each, key=lambda occurrence: occurrence.coming.due_at), OCCURRENCES + 1))
     return PlannedGroups(_together(soonest[:OCCURRENCES]), plan.whole and len(soonest) <= OCCURRENCES)
 
 
 def _of(plan: PlannedSchedules, schedule: Schedule, since: dt.datetime, until: dt.datetime) -> Iterator[_Found]:
     """List a Schedule's Occurrences, all zones together."""
     zones = [plan.coming(schedule, zone, since, until) for zone in sorted(plan.zones(schedule))]
-    for one in merge(*zones, key=lambda one: one.due_at):
-        yield _Found(schedule, one, plan.getting(schedule, one))
+    for due in merge(*zones, key=lambda due: due.due_at):
+        yield _Found(schedule, due, plan.getting(schedule, due))
 
 
 def _together(found: Sequence[_Found]) -> list[PlannedGroup]:
     """Join the groups of different zones that get an Occurrence at the same instant."""
     by_instant: dict[tuple[uuid.UUID, dt.datetime, str], _Found] = {}
-    for schedule, one, getting in found:
-        entry = by_instant.setdefault((schedule.id, one.due_at, one.occurrence), _Found(schedule, one, []))
+    for schedule, due, getting in found:
+        entry = by_instant.setdefault((schedule.id, due.due_at, due.occurrence), _Found(schedule, due, []))
         entry.getting.extend(getting)
     return [
         PlannedGroup(
             schedule,
-            one,
+            due,
             min(count, MEMBERS),
             _only(getting) if count == 1 else None,
         )
-        for schedule, one, getting in by_instant.values()
+        for schedule, due, getting in by_instant.values()
         if (count := sum(left for _, left in getting))
     ]
 

@@ -89,9 +89,9 @@ class PlannedMessages:
         if after:
             since, until = (since, min(until, after.due_at + _INSTANT)) if self.back else (max(since, after[0]), until)
         patients = PatientsOf(self.plan, self.size, self.back)
-        firings = (one for one in self._firings(since, until) if not after or self._behind(one.key, after[:2]))
+        firings = (firing for firing in self._firings(since, until) if not after or self._behind(firing.key, after[:2]))
         while together := list(islice(firings, _TOGETHER)):
-            patients.read_small([one.schedule for one in together if not self._folds(one)])
+            patients.read_small([firing.schedule for firing in together if not self._folds(firing)])
             found = chain.from_iterable(self._of(firing, patients, after) for firing in together)
             while few := list(islice(found, self.size)):
                 yield from _unmade(few)
@@ -112,11 +112,11 @@ class PlannedMessages:
 
     def _between(self, since: dt.datetime, until: dt.datetime) -> list[_Firing]:
         found = [
-            ((one.due_at, schedule.id), schedule, one, sum(left for _, left in getting))
+            ((due.due_at, schedule.id), schedule, due, sum(left for _, left in getting))
             for schedule in self.plan.due_before(until)
             for zone in self.plan.zones(schedule)
-            for one in self.plan.coming(schedule, zone, since - _INSTANT, until - _INSTANT)
-            if (getting := self.plan.getting(schedule, one))
+            for due in self.plan.coming(schedule, zone, since - _INSTANT, until - _INSTANT)
+            if (getting := self.plan.getting(schedule, due))
         ]
         found.sort(key=lambda row: row[0])
         firings = []
@@ -135,18 +135,18 @@ class PlannedMessages:
         else:
             first = here.patient if here else None
             each = [
-                self._to(firing.schedule, one, patients.getting(firing.schedule, one, first)) for one in firing.coming
+                self._to(firing.schedule, due, patients.getting(firing.schedule, due, first)) for due in firing.coming
             ]
             found = merge(*each, key=lambda planned: planned.position, reverse=self.back)
         return (planned for planned in found if not here or self._behind(planned.position, here, equal=False))
 
-    def _to(self, schedule: Schedule, one: Coming, patients: Iterator[uuid.UUID]) -> Iterator[PlannedMessage]:
-        return (PlannedMessage(schedule, one, patient) for patient in patients)
+    def _to(self, schedule: Schedule, due: Coming, patients: Iterator[uuid.UUID]) -> Iterator[PlannedMessage]:
+        return (PlannedMessage(schedule, due, patient) for patient in patients)
 
-    def _behind(self, one: tuple[object, ...], other: tuple[object, ...], *, equal: bool = True) -> bool:
-        if one == other:
+    def _behind(self, position: tuple[object, ...], other: tuple[object, ...], *, equal: bool = True) -> bool:
+        if position == other:
             return equal
-        return one < other if self.back else one > other
+        return position < other if self.back else position > other
 
     def _folds(self, firing: _Firing) -> bool:
         return self.fold is not None and firing.patients > self.fold
@@ -168,6 +168,8 @@ def future_message(schedule: Schedule, coming: Coming, version: Version, patient
 
 def _unmade(few: Sequence[PlannedMessage]) -> list[PlannedMessage]:
     """Leave out messages that the Planner or a person has made by now: the list shows those Messages."""
-    occurrences = [OccurrenceOf(one.schedule.id, one.patient or NIL, one.coming.occurrence) for one in few]
+    occurrences = [
+        OccurrenceOf(planned.schedule.id, planned.patient or NIL, planned.coming.occurrence) for planned in few
+    ]
     made = store.made(occurrences)
-    return [one for one, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]
+    return [planned for planned, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]

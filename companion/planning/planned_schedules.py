@@ -83,7 +83,11 @@ class PlannedSchedules:
 
     def due_before(self, instant: dt.datetime) -> list[Schedule]:
         """The Schedules that may have a message due before this instant."""
-        return [one for one in self.schedules if one.next_plan_at and one.next_plan_at < instant - FIRST_AFTER]
+        return [
+            schedule
+            for schedule in self.schedules
+            if schedule.next_plan_at and schedule.next_plan_at < instant - FIRST_AFTER
+        ]
 
     def zones(self, schedule: Schedule) -> set[str]:
         """The zones in which the Schedule reaches the wanted patients."""
@@ -97,18 +101,18 @@ class PlannedSchedules:
         timing = self._timings.get(schedule.id) or self._timings.setdefault(schedule.id, timing_of(schedule))
         return coming(timing, zone, self.times, after=max(schedule.planned_until or since, since), until=until)
 
-    def getting(self, schedule: Schedule, one: Coming) -> list[Getting]:
+    def getting(self, schedule: Schedule, due: Coming) -> list[Getting]:
         """The groups that get this Occurrence, with the number of their patients who have no Message for it yet."""
         return [
             Getting(group, left)
             for group in self.groups[schedule.id]
-            if one.timezone == zone_of(schedule, group.timezone)
-            and group.gets(one.due_at)
-            and (left := group.count - self._made_of(schedule, one, group)) > 0
+            if due.timezone == zone_of(schedule, group.timezone)
+            and group.gets(due.due_at)
+            and (left := group.count - self._made_of(schedule, due, group)) > 0
         ]
 
-    def _made_of(self, schedule: Schedule, one: Coming, group: Group) -> int:
-        return self.made.get(_Made(schedule.id, one.occurrence, group.timezone, group.paused_until), 0)
+    def _made_of(self, schedule: Schedule, due: Coming, group: Group) -> int:
+        return self.made.get(_Made(schedule.id, due.occurrence, group.timezone, group.paused_until), 0)
 
 
 def planned_schedules(
@@ -162,7 +166,7 @@ def _schedules(
     named = Recipient.objects.filter(clinic=clinic, patient__in=few).values("schedule")
     cohorts = CohortMember.objects.filter(clinic=clinic, patient__in=few).values("cohort")
     each = [list(found.filter(some)[:most]) for some in (Q(pk__in=named), Q(cohort__in=cohorts))]
-    return sorted(chain(*each), key=lambda one: one.next_plan_at or until)[:most]
+    return sorted(chain(*each), key=lambda schedule: schedule.next_plan_at or until)[:most]
 
 
 class _Groups(NamedTuple):
@@ -174,7 +178,7 @@ class _Groups(NamedTuple):
 
 def _groups(schedules: Sequence[Schedule], whom: Q) -> _Groups:
     by_schedule: dict[uuid.UUID, list[Group]] = defaultdict(list)
-    named = Recipient.objects.filter(whom, schedule__in=[one for one in schedules if not one.cohort_id])
+    named = Recipient.objects.filter(whom, schedule__in=[schedule for schedule in schedules if not schedule.cohort_id])
     columns = ("schedule", "patient__timezone", "patient__paused_until")
     counted = list(named.order_by().values_list(*columns).annotate(Count("pk")))
     single = [schedule for schedule, _, _, count in counted if count == 1]
@@ -182,10 +186,15 @@ def _groups(schedules: Sequence[Schedule], whom: Q) -> _Groups:
     of_single = {row[:3]: row[3] for row in named.filter(schedule__in=single).values_list(*columns, "patient")}
     for schedule, zone, paused, count in counted:
         by_schedule[schedule].append(Group(zone, paused, count, of_single.get((schedule, zone, paused))))
-    members = {cohort: _members(cohort, whom) for cohort in {one.cohort_id for one in schedules if one.cohort_id}}
-    by_schedule.update({one.id: members[one.cohort_id].groups for one in schedules if one.cohort_id})
-    in_own_zones = [one for one in schedules if one.cohort_id and one.timezone == PATIENT_ZONE]
-    return _Groups(by_schedule, all(members[one.cohort_id].all for one in in_own_zones if one.cohort_id))
+    members = {
+        cohort: _members(cohort, whom)
+        for cohort in {schedule.cohort_id for schedule in schedules if schedule.cohort_id}
+    }
+    by_schedule.update(
+        {schedule.id: members[schedule.cohort_id].groups for schedule in schedules if schedule.cohort_id}
+    )
+    in_own_zones = [schedule for schedule in schedules if schedule.cohort_id and schedule.timezone == PATIENT_ZONE]
+    return _Groups(by_schedule, all(members[schedule.cohort_id].all for schedule in in_own_zones if schedule.cohort_id))
 
 
 class _Members(NamedTuple):
@@ -212,13 +221,15 @@ def _made(schedules: Sequence[Schedule], theirs: Q) -> Mapping[_Made, int]:
 
     The schedules imply the clinic. If the query named the clinic, too, SQLite would read all of its Messages.
     """
-    planned = [one.planned_until for one in schedules if one.planned_until]
+    planned = [schedule.planned_until for schedule in schedules if schedule.planned_until]
     if not planned:
         return {}
-    ids = [one.id for one in schedules]
+    ids = [schedule.id for schedule in schedules]
     found = Message.objects.filter(
         theirs, schedule__in=ids, by_hand=True, occurrence__gte=first_name_after(min(planned))
     )
     columns = ("schedule", "occurrence", "patient__timezone", "patient__paused_until")
     counted = found.order_by().values_list(*columns).annotate(Count("pk"))
-    return Counter({_Made(one, name, zone, paused): count for one, name, zone, paused, count in counted if one})
+    return Counter(
+        {_Made(schedule, name, zone, paused): count for schedule, name, zone, paused, count in counted if schedule}
+    )

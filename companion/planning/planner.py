@@ -87,11 +87,13 @@ def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt
     floor = schedule.planned_until or now
     by_zone: dict[str, list[Coming]] = {}
     plans = []
-    for one in batch:
-        if one.timezone not in by_zone:
-            by_zone[one.timezone] = list(coming(timing, one.timezone, times, after=floor, until=until))
+    for addressee in batch:
+        if addressee.timezone not in by_zone:
+            by_zone[addressee.timezone] = list(coming(timing, addressee.timezone, times, after=floor, until=until))
         plans += [
-            Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone] if one.gets(due.due_at)
+            Plan(addressee.patient, due.occurrence, due.due_at)
+            for due in by_zone[addressee.timezone]
+            if addressee.gets(due.due_at)
         ]
     return insert(schedule, newest_version(schedule).id, plans, now=now)
 
@@ -104,12 +106,12 @@ def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, 
     """
     timing, times = timing_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)
-    beyond = [one for zone in zones if (one := next(coming(timing, zone, times, after=until), None))]
+    beyond = [due for zone in zones if (due := next(coming(timing, zone, times, after=until), None))]
     schedule.planned_until = until
     if beyond:
-        schedule.next_plan_at = min(one.due_at for one in beyond) - HORIZON
+        schedule.next_plan_at = min(due.due_at for due in beyond) - HORIZON
     else:
-        still = [one.due_at for zone in zones for one in coming(timing, zone, times, after=now, until=until)]
+        still = [due.due_at for zone in zones for due in coming(timing, zone, times, after=now, until=until)]
         waits = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).filter(lifecycle.waiting(now))
         if still:
             schedule.next_plan_at = max(still) + min(schedule.late_after, _OVER_AFTER)

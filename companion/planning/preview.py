@@ -72,15 +72,15 @@ def _instead_of(
     clinic: Clinic, change: Change, will: tuple[Coming, ...], now: dt.datetime, count: int
 ) -> tuple[Coming, ...]:
     """The next instants of the series before the change at which no message goes out any more."""
-    instants = {(one.timezone, one.due_at) for one in will}
+    instants = {(due.timezone, due.due_at) for due in will}
     times = times_of(clinic)
     found: list[Coming] = []
-    for zone in dict.fromkeys(one.timezone for one in will):
+    for zone in dict.fromkeys(due.timezone for due in will):
         # An Occurrence before the chosen Occurrence stays with the old series.
         after = max(now, walls.resolve(change.since, zone).at - _MOST_MOVED) if change.since else now
         coming_then = coming(change.before.timing, zone, times, after=after)
-        goes = (one for one in coming_then if change.since is None or walls.parse_wall(one.occurrence) >= change.since)
-        found += [one for one in islice(goes, count) if (zone, one.due_at) not in instants]
+        goes = (due for due in coming_then if change.since is None or walls.parse_wall(due.occurrence) >= change.since)
+        found += [due for due in islice(goes, count) if (zone, due.due_at) not in instants]
     return tuple(found)
 
 
@@ -94,9 +94,11 @@ def _preview(
         zone: next_few(draft.timing, zone, times, after=floor, count=count, without=finished.get(zone, frozenset()))
         for zone in zones
     }
-    each = tuple(one for few in by_zone.values() for one in few)
+    each = tuple(due for few in by_zone.values() for due in few)
     drawn = year_of(clinic, draft, now=now) if draft.timing.recurrence else None
-    texts = tuple(_text(clinic, draft, one, by_zone, now) for one in people.order_by("name", "id")[:SHOWN_TEXTS])
+    texts = tuple(
+        _text(clinic, draft, patient, by_zone, now) for patient in people.order_by("name", "id")[:SHOWN_TEXTS]
+    )
     return Preview(each, texts, known, drawn)
 
 

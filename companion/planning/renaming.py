@@ -67,7 +67,7 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
     working day). Only a change of the zone or of the rule's days may give a patient a second message today, with a
     warning.
     """
-    series = [one for one in (schedule.id, schedule.split_from_id) if one]
+    series = [part for part in (schedule.id, schedule.split_from_id) if part]
     for patients, brought in second_ones_today(schedule, series, change, now=now):
         plans = [Plan(patient, name, due_at) for name, due_at in brought.items() for patient in patients]
         insert(schedule, newest_version(schedule).id, plans, now=now)
@@ -103,11 +103,11 @@ def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.dat
     today = walls.local(now, zone).date()
     tomorrow = walls.resolve(dt.datetime.combine(today + dt.timedelta(days=1), dt.time.min), zone).at
     found: dict[str, dt.datetime] = {}
-    for one in coming(change.draft.timing, zone, times, after=now, until=tomorrow):
-        wall = change.old_wall(one.occurrence)
+    for due in coming(change.draft.timing, zone, times, after=now, until=tomorrow):
+        wall = change.old_wall(due.occurrence)
         was = occurrence_at(change.before.timing, wall, zone, times) if wall else None
-        if was and was.local.date() != today and one.local.date() == today:
-            found[one.occurrence] = one.due_at
+        if was and was.local.date() != today and due.local.date() == today:
+            found[due.occurrence] = due.due_at
     return found
 
 
@@ -119,4 +119,4 @@ def _had_today(schedule: Schedule, series: Sequence[uuid.UUID], zone: str, now: 
     )
     if schedule.timezone == PATIENT_ZONE:
         sent = sent.filter(patient__timezone=zone)
-    return [one for one in sent.order_by().values_list("patient", flat=True).distinct() if one]
+    return [patient for patient in sent.order_by().values_list("patient", flat=True).distinct() if patient]

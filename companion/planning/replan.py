@@ -69,12 +69,12 @@ def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
     schedule = Schedule.objects.get(pk=schedule_id)
     reached = recipients.of_schedule(schedule)
     for batch in recipients.batches(schedule, planner.BATCH):
-        yield [one.patient for one in batch]
+        yield [addressee.patient for addressee in batch]
     pending = Message.objects.filter(schedule=schedule, status=Status.PENDING).exclude(patient__in=reached)
     while left := list(
         lifecycle.only_planned(pending).order_by().values_list("patient_id", flat=True).distinct()[: planner.BATCH]
     ):
-        yield [one for one in left if one]
+        yield [patient for patient in left if patient]
 
 
 def _batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime, turn: Turn) -> Moves:
@@ -104,7 +104,7 @@ def _replan_batch(schedule: Schedule, ids: list[uuid.UUID], now: dt.datetime) ->
         return Moves(dropped=lifecycle.stop(pending, Reason.SCHEDULE_ENDED, now=now))
     people = recipients.of_schedule(schedule).filter(id__in=ids)
     reached = recipients.addressees(people, schedule.timezone, len(ids))
-    gone = set(ids) - {one.patient for one in reached}
+    gone = set(ids) - {addressee.patient for addressee in reached}
     moves = Moves(dropped=_take_out(pending.filter(patient_id__in=gone), now))
     if schedule.state == State.PAUSED:
         moves.dropped += _take_out(pending.exclude(patient_id__in=gone), now)
@@ -122,14 +122,17 @@ def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
 
 def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], now: dt.datetime) -> int:
     """Remove Messages in a patient's pause, so that they are neither sent later nor counted as failed."""
-    paused = [one for one in reached if one.paused_until and one.paused_until > now]
-    return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
+    paused = [addressee for addressee in reached if addressee.paused_until and addressee.paused_until > now]
+    return sum(
+        _take_out(pending.filter(patient_id=addressee.patient, due_at__lt=addressee.paused_until), now)
+        for addressee in paused
+    )
 
 
 def _replan_reached(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
     """Compare a batch's Messages with the Schedule's plan, and make, move or remove Messages where they differ."""
     version = newest_version(schedule)
-    zones = {one.patient: one.timezone for one in reached}
+    zones = {addressee.patient: addressee.timezone for addressee in reached}
     wanted = wanted_of(timing_of(schedule), schedule, reached, now)
     there = {key_of(message): message for message in there_of(schedule, reached, now)}
     back = _bring_back(schedule, there, wanted, now)
@@ -183,17 +186,17 @@ def _beyond_the_plan(
     there already.
     """
     timing, times, floor = timing_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
-    whom = {one.patient: one for one in reached}
+    whom = {addressee.patient: addressee for addressee in reached}
     later = {}
     for key, message in there.items():
         reworded = _is_only_reworded(message, now)
         if key in wanted or not (reworded or is_planned(message, now)) or not gives(timing, key.occurrence):
             continue
         to = whom[key.patient]
-        one = occurrence_at(timing, walls.parse_wall(key.occurrence), to.timezone, times)
+        due = occurrence_at(timing, walls.parse_wall(key.occurrence), to.timezone, times)
         after = floor if reworded else max(floor, schedule.planned_until or floor)
-        if one and one.due_at > after and to.gets(one.due_at):
-            later[key] = one
+        if due and due.due_at > after and to.gets(due.due_at):
+            later[key] = due
     return later
 
 
@@ -207,13 +210,13 @@ def wanted_of(timing: Timing, schedule: Schedule, reached: list[Addressee], now:
     times = times_of(schedule.clinic)
     by_zone = {
         zone: list(coming(timing, zone, times, after=_floor(schedule, now), until=schedule.planned_until))
-        for zone in {one.timezone for one in reached}
+        for zone in {addressee.timezone for addressee in reached}
     }
     return {
-        Key(one.patient, due.occurrence): due
-        for one in reached
-        for due in by_zone[one.timezone]
-        if one.gets(due.due_at)
+        Key(addressee.patient, due.occurrence): due
+        for addressee in reached
+        for due in by_zone[addressee.timezone]
+        if addressee.gets(due.due_at)
     }
 
 
@@ -222,7 +225,7 @@ def there_of(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> 
     of_these = Message.objects.filter(
         clinic_id=schedule.clinic_id,
         schedule=schedule,
-        patient_id__in=[one.patient for one in reached],
+        patient_id__in=[addressee.patient for addressee in reached],
         due_at__gte=now - dt.timedelta(days=2),
     )
     return list(of_these.defer("text", "buttons"))

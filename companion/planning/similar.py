@@ -55,10 +55,11 @@ def of_similar(
 
     `besides`: the ids of Schedules that don't count, because they belong to the draft's series.
     """
-    looked_at = sorted(people, key=lambda one: (one.name, one.id))[:LOOKED_AT]
+    looked_at = sorted(people, key=lambda patient: (patient.name, patient.id))[:LOOKED_AT]
     own_zone = draft.timing.timezone == PATIENT_ZONE
     due: dict[uuid.UUID, list[dt.datetime]] = {
-        one.id: [each.due_at for each in first if not own_zone or each.timezone == one.timezone] for one in looked_at
+        patient.id: [each.due_at for each in first if not own_zone or each.timezone == patient.timezone]
+        for patient in looked_at
     }
     return _warnings(clinic, looked_at, due, draft.text, now=now, besides=besides)
 
@@ -84,11 +85,13 @@ def _warnings(
     instants = [at for each in due.values() for at in each]
     if not instants:
         return []
-    others = _others(clinic, [one.id for one in people], min(instants) - _DAY, max(instants) + _DAY, now, besides)
+    others = _others(
+        clinic, [patient.id for patient in people], min(instants) - _DAY, max(instants) + _DAY, now, besides
+    )
     found = [
-        Warning(one.id, "similar_same_day", sentence)
-        for one in people
-        if (sentence := _sentence(clinic, one, due[one.id], text.strip(), others.get(one.id, [])))
+        Warning(patient.id, "similar_same_day", sentence)
+        for patient in people
+        if (sentence := _sentence(clinic, patient, due[patient.id], text.strip(), others.get(patient.id, [])))
     ]
     named, more = found[:NAMED], len(found) - NAMED
     if more > 0:
@@ -149,10 +152,10 @@ def _yet_to_come(
     clinic: Clinic, ids: Collection[uuid.UUID], since: dt.datetime, until: dt.datetime, besides: Collection[uuid.UUID]
 ) -> Iterator[_OfPatient]:
     plan = planned_schedules(clinic, MessageFilter(), until=until, most=_SCHEDULES, few=list(ids))
-    plan.schedules[:] = [one for one in plan.schedules if one.id not in besides]
+    plan.schedules[:] = [schedule for schedule in plan.schedules if schedule.id not in besides]
     texts: _Texts = {
         schedule: version.text.strip()
-        for schedule, version in newest_versions(clinic, [one.id for one in plan.schedules]).items()
+        for schedule, version in newest_versions(clinic, [schedule.id for schedule in plan.schedules]).items()
     }
     for planned in islice(PlannedMessages(plan, LOOKED_AT).walk(since, until, None), _OTHERS):
         if planned.patient:

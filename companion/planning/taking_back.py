@@ -117,10 +117,10 @@ def _without(timing: Timing, wall: dt.datetime) -> dict[str, object] | None:
     rule = timing.recurrence
     if rule is None:
         return None
-    kept = [one for one in rule.except_ if one not in (wall, wall.date())]
+    kept = [exception for exception in rule.except_ if exception not in (wall, wall.date())]
     if wall.date() in rule.except_:
         of_the_day = Times(timing.starts_at, rule).on(wall.date())
-        kept += [one for one in of_the_day if one != wall and one not in kept]
+        kept += [other for other in of_the_day if other != wall and other not in kept]
     return rule_json.to_json(replace(rule, except_=tuple(kept)))
 
 

@@ -55,10 +55,10 @@ def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) ->
         found += _each(
             these,
             obstacle.code.value,
-            one=obstacle.sentence_about,
+            each=obstacle.sentence_about,
             more=obstacle.sentence_about_more,
         )
-    found += _each(people.filter(paused_until__gt=now.date()), "paused", one=_paused, more=_paused_more)
+    found += _each(people.filter(paused_until__gt=now.date()), "paused", each=_paused, more=_paused_more)
     return tuple(found)
 
 
@@ -95,17 +95,17 @@ def of_times(
 ) -> list[Warning]:
     """Warn about the first instants: a time that has passed already, quiet hours that are ignored."""
     found = []
-    passed = sorted(set(zones) - {one.timezone for one in first})
+    passed = sorted(set(zones) - {due.timezone for due in first})
     if passed:
         found.append(Warning(None, "passed", f"In {_listed(passed)} this time has already passed."))
-    first_zones = {one.timezone for one in first} if draft.timing.recurrence else set()
+    first_zones = {due.timezone for due in first} if draft.timing.recurrence else set()
     today = sorted(zone for zone in first_zones if _passed_today(draft.timing, zone, now))
     if today:
         sentence = f"In {_listed(today)} today's time has already passed: there, the series begins with the next one."
         found.append(Warning(None, "passed", sentence))
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
     if draft.timing.quiet_hours == Quiet.IGNORE:
-        loud = sorted({one.timezone for one in first if quiet_until(one.due_at, one.timezone, quiet)})
+        loud = sorted({due.timezone for due in first if quiet_until(due.due_at, due.timezone, quiet)})
         if loud:
             hours = f"{clinic.quiet_from:%H:%M} to {clinic.quiet_until:%H:%M}"
             sentence = f"It goes out in quiet hours ({hours}) in {_listed(loud)}."
@@ -126,10 +126,12 @@ def of_size(draft: Draft, recipients: int) -> list[Warning]:
 
 def of_days(days: DayChanges) -> tuple[Warning, ...]:
     """Warn about patients who get no message or one more today, or no message on a later day, because of a change."""
-    none = [Warning(one, "none_today", "This patient now gets no message today.") for one in sorted(days.none_today)]
+    none = [
+        Warning(patient, "none_today", "This patient now gets no message today.") for patient in sorted(days.none_today)
+    ]
     again = [
-        Warning(one, "again_today", "This patient has had a message today and now gets another.")
-        for one in sorted(days.again_today)
+        Warning(patient, "again_today", "This patient has had a message today and now gets another.")
+        for patient in sorted(days.again_today)
     ]
     gaps = [
         Warning(
@@ -158,11 +160,11 @@ def _passed_today(timing: Timing, zone: str, now: dt.datetime) -> bool:
 
 
 def _each(
-    people: QuerySet[Patient], code: str, *, one: Callable[[Patient], str], more: Callable[[int], str]
+    people: QuerySet[Patient], code: str, *, each: Callable[[Patient], str], more: Callable[[int], str]
 ) -> list[Warning]:
     """Make a warning about each of the first people, and one about the number of the others."""
     named = list(people.order_by("name", "id")[: NAMED + 1])
-    found = [Warning(patient.id, code, one(patient)) for patient in named[:NAMED]]
+    found = [Warning(patient.id, code, each(patient)) for patient in named[:NAMED]]
     if len(named) > NAMED:
         found.append(Warning(None, code, more(people.order_by().count() - NAMED)))
     return found

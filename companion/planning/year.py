@@ -54,9 +54,9 @@ def year_of(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> Year:
     firsts = [_first(today, ahead) for ahead in range(13)]
     end = walls.resolve(dt.datetime.combine(firsts[-1], dt.time()), zone).at
     found: dict[dt.date, bool] = {}
-    for one in islice(coming(draft.timing, zone, times_of(clinic), after=now, until=end), MOST):
-        day = one.local.date()
-        found[day] = found.get(day, False) or one.moved in (Moved.WORKING_DAY, Moved.MONTH_END)
+    for due in islice(coming(draft.timing, zone, times_of(clinic), after=now, until=end), MOST):
+        day = due.local.date()
+        found[day] = found.get(day, False) or due.moved in (Moved.WORKING_DAY, Moved.MONTH_END)
     return Year(zone, tuple(_month(first, found) for first in firsts[:-1]))
 
 

@@ -32,7 +32,7 @@ class Preview:
     coming_of_stays: list[Item]
     twice: list[Twice]
     """Pairs of Messages of the same Occurrence. One Message of each pair gives way."""
-    one: One
+    merged: One
     obstacle: str
     """The reason why they can't be merged; empty if they can."""
 

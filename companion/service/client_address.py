@@ -17,7 +17,9 @@ _WITH_PORT: Final = re.compile(r"\[([^]]+)\](?::\d+)?|([0-9.]+):\d+")
 
 def read_networks(listed: str) -> tuple[Network, ...]:
     """Read a list of networks with commas between them. Raises ValueError."""
-    networks = tuple(_of_ipv4(ipaddress.ip_network(one.strip())) for one in listed.split(",") if one.strip())
+    networks = tuple(
+        _of_ipv4(ipaddress.ip_network(network.strip())) for network in listed.split(",") if network.strip()
+    )
     if any(network.prefixlen == 0 for network in networks):
         raise ValueError("everybody is no proxy")
     return networks

@@ -105,7 +105,7 @@ class _Server(ThreadingHTTPServer):
         with self._lock:
             if len(self._open) >= 2 * _CONNECTIONS:
                 return False
-            waiting = [one for one, ended in self._open.items() if not ended]
+            waiting = [connection for connection, ended in self._open.items() if not ended]
             for oldest in waiting[: len(waiting) + 1 - _CONNECTIONS]:
                 self._open[oldest] = True
                 with suppress(OSError):

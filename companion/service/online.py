@@ -120,7 +120,11 @@ class AlterFieldOnline(AlterField):
             return
         model = to_state.apps.get_model(app_label, self.model_name)
         other = model._meta.get_field(self.name).related_model
-        tables = [one._meta.db_table for one in (model, other) if isinstance(one, type) and issubclass(one, Model)]
+        tables = [
+            related._meta.db_table
+            for related in (model, other)
+            if isinstance(related, type) and issubclass(related, Model)
+        ]
         in_a_free_moment(schema_editor, tables, alter)
 
 

@@ -10,7 +10,7 @@ _YES: Final = ("1", "true", "yes", "on")
 
 def is_here(host: str) -> bool:
     """Return whether each of these hosts (with commas between them) is this machine, or a socket in its file system."""
-    return all(_is_here(one.strip().strip("[]")) for one in host.split(","))
+    return all(_is_here(name.strip().strip("[]")) for name in host.split(","))
 
 
 def postgresql(host: str, options: Mapping[str, object], environment: Mapping[str, str]) -> bool:

@@ -48,8 +48,8 @@ class Proxy(Discreet, frozen=True):
         parts = urlsplit(self.url)
         loop = asyncio.get_running_loop()
         addresses = await loop.getaddrinfo(parts.hostname, parts.port or PORT, type=socket.SOCK_STREAM)
-        found = {str(one[4][0]).partition("%")[0] for one in addresses}
-        if not all(self.may_be_reached(ipaddress.ip_address(one)) for one in found):
+        found = {str(info[4][0]).partition("%")[0] for info in addresses}
+        if not all(self.may_be_reached(ipaddress.ip_address(address)) for address in found):
             raise NoAnswer("the proxy's address may not be reached", left=False)
         own = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
         try:

@@ -126,7 +126,7 @@ def region_names(country: str) -> Mapping[str, str]:
     """The regions of a country: code and name, in the order of the names."""
     found = {code: name for name, code in _public(country, "").subdivisions_aliases.items()} if country else {}
     regions = {code: found.get(code, code) for code in regions_by_country().get(country, ())}
-    return dict(sorted(regions.items(), key=lambda one: one[1]))
+    return dict(sorted(regions.items(), key=lambda region: region[1]))
 
 
 @cache

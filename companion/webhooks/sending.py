@@ -88,15 +88,15 @@ def next_turns(ready: _Webhooks, running: _Webhooks, served: Mapping[uuid.UUID, 
     clinics gets at most one thread before a clinic that waits. `served`: when each clinic last got a thread.
     """
     chosen: dict[uuid.UUID, Waiting] = {}
-    left = {id: one for id, one in ready.items() if id not in running}
+    left = {id: waiting for id, waiting in ready.items() if id not in running}
     last = dict(served)
     while len(running) + len(chosen) < _TURNS:
         taken = [*running.values(), *chosen.values()]
-        of_clinic, slow = Counter(one.clinic for one in taken), sum(one.is_slow for one in taken)
+        of_clinic, slow = Counter(waiting.clinic for waiting in taken), sum(waiting.is_slow for waiting in taken)
         fit = [
             id
-            for id, one in left.items()
-            if of_clinic[one.clinic] < _OF_ONE_CLINIC and not (one.is_slow and slow >= _SLOW)
+            for id, waiting in left.items()
+            if of_clinic[waiting.clinic] < _OF_ONE_CLINIC and not (waiting.is_slow and slow >= _SLOW)
         ]
         if not fit:
             break

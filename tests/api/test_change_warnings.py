@@ -37,7 +37,7 @@ def day_of(series: Schedule, ahead: int = 0) -> str:
 
 
 def codes(answer: Json) -> set[str]:
-    return {one["code"] for one in answer["warnings"]}
+    return {warning["code"] for warning in answer["warnings"]}
 
 
 @pytest.mark.parametrize("since", [None, 0])
@@ -88,9 +88,9 @@ def test_the_form_shows_before_saving_what_it_says_after_saving() -> None:
     shown = client.post("/scheduled-messages/new/preview", body).context["preview"].warnings
     saved = client.post(f"/scheduled-messages/series/{series.id}/edit", body, follow=True)
 
-    assert "none_today" in {one.code for one in shown}
+    assert "none_today" in {warning.code for warning in shown}
     said = saved.content.decode()
-    assert all(one.message in said for one in shown[:3])
+    assert all(warning.message in said for warning in shown[:3])
 
 
 def test_a_quiet_hour_and_a_patient_without_a_chat_are_in_the_answer_too() -> None:

@@ -47,11 +47,11 @@ def test_ten_rows_take_as_many_queries_as_one(
 ) -> None:
     a_row(clinic)
     api.get(path)  # notes that the key is used
-    one = queries_of(api, path)
+    before = queries_of(api, path)
     for _ in range(9):
         a_row(clinic)
 
-    assert queries_of(api, path) == one
+    assert queries_of(api, path) == before
 
 
 def queries_of(api: Program, path: str) -> int:

@@ -21,7 +21,7 @@ def operations() -> Iterator[tuple[str, Json]]:
             yield f"{method.upper()} {path}", operation
 
 
-ALL: Final = pytest.mark.parametrize("told", [pytest.param(one, id=name) for name, one in operations()])
+ALL: Final = pytest.mark.parametrize("told", [pytest.param(call, id=name) for name, call in operations()])
 
 
 def assert_fits(schema: Json, example: Json) -> None:
@@ -49,7 +49,7 @@ def test_the_reference_page_asks_no_strangers_server() -> None:
 
 
 def test_nothing_answers_below_api_that_is_not_described() -> None:
-    assert [str(cast(URLPattern | URLResolver, one).pattern) for one in urlpatterns] == [
+    assert [str(cast(URLPattern | URLResolver, address).pattern) for address in urlpatterns] == [
         "api/",
         "metrics",
         "healthz",

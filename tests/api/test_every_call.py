@@ -50,7 +50,7 @@ def filled(method: str, path: str, ids: Mapping[str, object]) -> str:
     """Fill the path, and the parameters that it must have, with these ids."""
     row = str(ids[_KINDS[path.partition("/{id}")[0].rpartition("/")[2]]]) if "{id}" in path else ""
     described = PATHS[path][method.lower()].get("parameters", [])
-    needed = [one["name"] for one in described if one["in"] == "query" and one["required"]]
+    needed = [parameter["name"] for parameter in described if parameter["in"] == "query" and parameter["required"]]
     query = "&".join(f"{name}={row}" for name in needed)
     return f"{path.replace('{id}', row).replace('{occurrence}', '2035-12-02T09:00')}{'?' if query else ''}{query}"
 
@@ -182,7 +182,7 @@ def test_a_path_takes_no_method_that_is_not_described() -> None:
 
 
 def test_every_address_of_the_api_is_described() -> None:
-    found = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one) for one in routes(get_resolver().url_patterns)}
+    found = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", address) for address in routes(get_resolver().url_patterns)}
 
     own = {"/api/scheduler/openapi.json", "/api/scheduler/docs", "/api/"}
-    assert {one for one in found if one.startswith("/api/")} - own == set(PATHS)
+    assert {address for address in found if address.startswith("/api/")} - own == set(PATHS)

@@ -112,7 +112,7 @@ def test_a_patient_changed_by_a_file_or_with_a_cohort_is_not_written_over(clinic
     assert (by_cohort.status, by_cohort.json["change"]) == (412, "cohorts changed")
     assert (by_rosa.status, by_rosa.json["changed_by"]["name"]) == (412, "Rosa")
     patient.refresh_from_db()
-    assert (patient.phone, [one.name for one in patient.cohorts.all()]) == ("1234567", ["Diabetes"])
+    assert (patient.phone, [cohort.name for cohort in patient.cohorts.all()]) == ("1234567", ["Diabetes"])
 
 
 def test_of_a_patient_changed_by_a_file_it_says_so(clinic: Clinic, api: Program) -> None:
@@ -258,4 +258,4 @@ def test_who_is_put_into_a_cohort_at_the_moment_of_a_change_with_a_tag_stays_in_
     statuses = at_one_moment(2, lambda: next(calls)().status)
 
     assert set(statuses) <= {200, 412}
-    assert [one.name for one in Patient.objects.get(pk=patient.pk).cohorts.all()] == ["Diabetes"]
+    assert [cohort.name for cohort in Patient.objects.get(pk=patient.pk).cohorts.all()] == ["Diabetes"]

@@ -29,24 +29,24 @@ def wrote(bot: Bot, patient: Patient, text: str = "Should I come?") -> None:
 
 
 def the_one(api: Program, view: str = "unread") -> Json:
-    (one,) = api.get(f"/inbox?view={view}").json["items"]
-    return one
+    (item,) = api.get(f"/inbox?view={view}").json["items"]
+    return item
 
 
 def test_a_reply_stands_in_the_inbox_until_it_is_done(api: Program, bot: Bot, ana: Patient) -> None:
     wrote(bot, ana)
     nora = a_member(ana.clinic, email="nora@clinic.example")
 
-    one = the_one(api)
-    assigned = api.post(f"/inbox/{one['id']}/assign", {"member": "nora@clinic.example"})
-    done = api.post(f"/inbox/{one['id']}/done", {"seen": one["last"]["id"]})
+    item = the_one(api)
+    assigned = api.post(f"/inbox/{item['id']}/assign", {"member": "nora@clinic.example"})
+    done = api.post(f"/inbox/{item['id']}/done", {"seen": item["last"]["id"]})
 
-    assert (one["patient"], one["standing"], one["unread"]) == ({"id": str(ana.id), "name": ana.name}, "unread", 1)
-    assert (one["last"]["kind"], one["last"]["text"]) == ("text", "Should I come?")
+    assert (item["patient"], item["standing"], item["unread"]) == ({"id": str(ana.id), "name": ana.name}, "unread", 1)
+    assert (item["last"]["kind"], item["last"]["text"]) == ("text", "Should I come?")
     assert assigned.json["holder"] == {"id": str(nora.id), "name": "nora@clinic.example"}
     assert (done.json["standing"], done.json["holder"]) == ("done", None)
-    assert the_one(api, "done")["id"] == one["id"]
-    assert api.get(f"/inbox/{one['id']}").json["standing"] == "done"
+    assert the_one(api, "done")["id"] == item["id"]
+    assert api.get(f"/inbox/{item['id']}").json["standing"] == "done"
 
 
 def test_a_program_answers_once_for_one_key(api: Program, bot: Bot, ana: Patient) -> None:
@@ -88,7 +88,7 @@ def test_the_inbox_comes_page_by_page(api: Program, bot: Bot, clinic: Clinic) ->
     pages = api.pages("/inbox?limit=2")
 
     assert [len(page) for page in pages] == [2, 2, 1]
-    assert {one["patient"]["id"] for page in pages for one in page} == {str(patient.id) for patient in patients}
+    assert {item["patient"]["id"] for page in pages for item in page} == {str(patient.id) for patient in patients}
 
 
 def test_another_clinic_s_conversation_is_not_there(api: Program, bot: Bot) -> None:
@@ -168,7 +168,10 @@ def test_an_answered_message_says_what_was_tapped_and_later_what_it_follows(
 
     assert (read["answer"], bool(read["answered_at"]), read["follows"]) == ("Later", True, None)
     # The note in the chat that shows the tapped answer is not a message in the list.
-    assert [(one["follow_kind"], one["follows"]) for one in listed] == [(None, None), ("later", str(question.id))]
+    assert [(message["follow_kind"], message["follows"]) for message in listed] == [
+        (None, None),
+        ("later", str(question.id)),
+    ]
     assert [(item["direction"], item["kind"], item["text"]) for item in spoken] == [
         ("out", "message", "Take your tablet."),
         ("in", "tap", "Later"),

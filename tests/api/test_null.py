@@ -25,7 +25,7 @@ def test_unknown_outcomes_are_not_decided_where_one_of_the_selectors_is_null(
     answer = admin.post("/api/mcp/unknown", {**selectors, "decision": "arrived"})
 
     assert (answer.status, answer.wrong_fields) == (422, [field])
-    assert [one["id"] for one in admin.get("/api/mcp/unknown").json["items"]] == [str(message.id)]
+    assert [message["id"] for message in admin.get("/api/mcp/unknown").json["items"]] == [str(message.id)]
 
 
 @pytest.mark.parametrize("method", ["PATCH", "preview"])
@@ -86,4 +86,4 @@ def test_the_description_tells_that_these_fields_are_never_null(api: Program) ->
         "HelpChanges": ["words"],
     }
     told = [bodies[body]["properties"][field] for body, fields in narrowing.items() for field in fields]
-    assert [one for one in told if "anyOf" in one or one["type"] == "null"] == []
+    assert [schema for schema in told if "anyOf" in schema or schema["type"] == "null"] == []

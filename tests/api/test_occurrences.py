@@ -187,9 +187,9 @@ def test_a_detached_message_gets_the_series_new_time_unless_its_own_was_changed(
 
     api.patch(f"/schedules/{schedule.id}", {"starts_at": f"{(now + DAY).date()}T16:00"})
 
-    found = [api.get(f"/messages/{one['id']}").json for one in (of_ana, of_ben)]
-    assert [one["due_at"] for one in found] == [f"{at(now)[:10]}T16:00:00Z", noon]
-    assert {one["occurrence"] for one in found} == {f"{at(now)[:10]}T16:00"}
+    found = [api.get(f"/messages/{message['id']}").json for message in (of_ana, of_ben)]
+    assert [message["due_at"] for message in found] == [f"{at(now)[:10]}T16:00:00Z", noon]
+    assert {message["occurrence"] for message in found} == {f"{at(now)[:10]}T16:00"}
 
 
 def test_next_does_not_name_the_old_instant_of_a_detached_message_that_was_moved(

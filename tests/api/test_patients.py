@@ -68,7 +68,7 @@ def test_those_without_a_telegram_id_are_listed_alone(clinic: Clinic, api: Progr
 
     listed = api.get("/patients?unreachable_code=no_telegram_id").json["items"]
 
-    assert [(one["name"], one["unreachable_code"]) for one in listed] == [("Bo", "no_telegram_id")]
+    assert [(patient["name"], patient["unreachable_code"]) for patient in listed] == [("Bo", "no_telegram_id")]
     assert api.get("/patients?unreachable_code=tired").status == 422
 
 

@@ -83,7 +83,7 @@ def test_a_tag_says_nothing_of_what_it_stands_for(clinic: Clinic, api: Program) 
     """A reader of two tags can't tell whether both stand for the same values."""
     ana, other = a_patient(clinic, name=NAME, external_id="P-1"), a_patient(clinic, name=NAME, external_id="P-2")
 
-    tags = [api.get(f"/patients/{one.id}").headers["ETag"] for one in (ana, other)]
+    tags = [api.get(f"/patients/{patient.id}").headers["ETag"] for patient in (ana, other)]
 
     assert tags[0] != tags[1]
     assert all(NAME.split()[0] not in tag for tag in tags)

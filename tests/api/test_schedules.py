@@ -71,7 +71,7 @@ def test_christmas_moves_past_the_weekend_after_it(clinic: Clinic, api: Program)
     # A Friday, before a holiday and a Sunday, none of which is avoided for being one.
     once = api.post("/schedules/preview", body | {"starts_at": "2037-12-25T09:00", "recurrence": None}).json
 
-    assert [one["local"] for one in once["occurrences"]] == ["2037-12-28T09:00:00+01:00"]
+    assert [occurrence["local"] for occurrence in once["occurrences"]] == ["2037-12-28T09:00:00+01:00"]
 
 
 def test_what_is_no_kind_of_day_can_not_be_avoided(clinic: Clinic, api: Program) -> None:
@@ -123,7 +123,9 @@ def test_an_unreachable_patient_is_accepted_with_a_warning(clinic: Clinic, api: 
     answer = api.post("/schedules", a_daily_schedule(patient))
 
     assert answer.status == 201
-    assert [(one["patient"], one["code"]) for one in answer.json["warnings"]] == [(str(patient.id), "no_telegram_id")]
+    assert [(warning["patient"], warning["code"]) for warning in answer.json["warnings"]] == [
+        (str(patient.id), "no_telegram_id")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_a_preview_of_a_broadcast_says_how_long_it_takes_and_what_its_lateness_c
 
     def warned(**changes: Json) -> list[Json]:
         found = api.post("/schedules/preview", body | changes).json["warnings"]
-        return [one["message"] for one in found if one["code"].startswith("takes")]
+        return [warning["message"] for warning in found if warning["code"].startswith("takes")]
 
     takes = "Sending to 3,500 patients takes about 2 minutes"
     assert warned() == [f"{takes}. Reminders go before it."]
@@ -292,10 +294,12 @@ def test_the_preview_of_a_split_is_what_the_same_patch_saves(clinic: Clinic, api
     preview = api.post(f"/schedules/{made['id']}/preview?count=20", change).json
     after = api.patch(f"/schedules/{made['id']}", change).json
 
-    due = [one["due_at"] for one in preview["occurrences"]]
+    due = [occurrence["due_at"] for occurrence in preview["occurrences"]]
     assert due == [f"2035-12-{day:02}T09:00:00Z" for day in range(4, 10)]
     assert (after["next"], after["starts_at"], after["recurrence"]["count"]) == (due[:5], "2035-12-04T10:00", 6)
-    assert [one["due_at"] for one in preview["instead_of"]] == [f"2035-12-{day:02}T08:00:00Z" for day in range(4, 10)]
+    assert [occurrence["due_at"] for occurrence in preview["instead_of"]] == [
+        f"2035-12-{day:02}T08:00:00Z" for day in range(4, 10)
+    ]
     old = api.get(f"/schedules/{made['id']}").json
     assert "3 times" in old["summary"]
     assert old["next"] == [f"2035-12-0{day}T08:00:00Z" for day in (1, 2, 3)]
@@ -323,7 +327,7 @@ def test_a_split_that_leaves_nothing_is_refused_and_changes_nothing(clinic: Clin
         api.patch(f"/schedules/{made['id']}", change),
     ]
 
-    assert [(one.status, one.wrong_fields) for one in answers] == [(422, ["recurrence"])] * 2
+    assert [(answer.status, answer.wrong_fields) for answer in answers] == [(422, ["recurrence"])] * 2
     assert api.get(f"/schedules/{made['id']}").json["recurrence"] == made["recurrence"]
 
 
@@ -372,7 +376,7 @@ def test_the_series_to_look_at_again_are_listed(clinic: Clinic, api: Program) ->
     planned(clinic, api, review_on="2099-01-01")
     planned(clinic, api)
 
-    assert [one["id"] for one in api.get("/schedules?review=true").json["items"]] == [due["id"]]
+    assert [schedule["id"] for schedule in api.get("/schedules?review=true").json["items"]] == [due["id"]]
 
 
 def test_the_schedules_of_one_patient_are_listed_alone(clinic: Clinic, api: Program) -> None:
@@ -382,5 +386,5 @@ def test_the_schedules_of_one_patient_are_listed_alone(clinic: Clinic, api: Prog
 
     listed = api.get(f"/schedules?patient={ana.id}").json["items"]
 
-    assert {one["id"] for one in listed} == {str(own.id), str(cohort.id)}
+    assert {schedule["id"] for schedule in listed} == {str(own.id), str(cohort.id)}
     assert api.get(f"/schedules?patient={a_patient(a_clinic()).id}").status == 404

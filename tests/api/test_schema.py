@@ -124,7 +124,7 @@ def _point_to_rows_that_are_there(case: schemathesis.Case[Any], known: dict[str,
         case.body["cohort"] = known["cohort"]
     patients = case.body.get("patients")
     # A list that is too long stays too long.
-    if isinstance(patients, list) and 0 < len(patients) <= MOST and all(_is_id(one) for one in patients):
+    if isinstance(patients, list) and 0 < len(patients) <= MOST and all(_is_id(patient) for patient in patients):
         case.body["patients"] = [known["patients"]]
 
 

@@ -33,7 +33,9 @@ def test_an_admin_sets_a_fhir_server_and_takes_it_away(program: Callable[[Role],
     removed = admin.post(f"/patient-sources/{made.json['id']}/remove")
 
     assert made.status == 201
-    assert [(one["place"], one["every_minutes"], one["working"]) for one in listed] == [(FHIR["url"], 30, True)]
+    assert [(source["place"], source["every_minutes"], source["working"]) for source in listed] == [
+        (FHIR["url"], 30, True)
+    ]
     assert "s3cret" not in made.text
     assert removed.json["items"] == []
 
@@ -62,7 +64,7 @@ def test_a_report_names_who_was_added_and_who_was_refused(synced: Clinic, api: P
     report = api.get(f"/sync-runs/{first['id']}").json
 
     assert report["touched"] == [{"external_id": "P-1", "what": "added"}]
-    assert [one["place"] for one in report["refusals"]] == ["line 3"]
+    assert [refusal["place"] for refusal in report["refusals"]] == ["line 3"]
     assert a_program(a_clinic()).get(f"/sync-runs/{first['id']}").status == 404
 
 

@@ -52,12 +52,12 @@ def test_a_cancelled_schedule_goes_on(clinic: Clinic, api: Program) -> None:
 
 def test_an_occurrence_is_skipped_and_sent_after_all(clinic: Clinic, api: Program) -> None:
     made = api.post("/schedules", a_daily_schedule(a_patient(clinic), starts_at="2035-12-01T09:00")).json
-    one = f"/schedules/{made['id']}/occurrences/2035-12-02T09:00"
+    address = f"/schedules/{made['id']}/occurrences/2035-12-02T09:00"
 
-    skipped = api.post(f"{one}/skip").json
+    skipped = api.post(f"{address}/skip").json
     assert skipped["recurrence"]["except"] == ["2035-12-02T09:00"]
 
-    back = api.post(f"{one}/unskip").json
+    back = api.post(f"{address}/unskip").json
     assert (back["recurrence"]["except"], back["next"]) == ([], made["next"])
-    assert api.post(f"{one}/unskip").status == 422
-    assert a_program(clinic, Role.VIEWER).post(f"{one}/skip").status == 403
+    assert api.post(f"{address}/unskip").status == 422
+    assert a_program(clinic, Role.VIEWER).post(f"{address}/skip").status == 403

@@ -50,7 +50,7 @@ def test_each_object_has_a_strong_tag_of_its_own(clinic: Clinic, schedule: str) 
 def test_what_creates_changes_or_acts_answers_with_the_tag_that_the_object_then_has(clinic: Clinic) -> None:
     admin, patient = a_program(clinic, ADMIN), a_patient(clinic)
     a_bot(clinic)
-    one = a_conversation(patient)
+    conversation = a_conversation(patient)
     tagged: list[tuple[str, Answer]] = []
 
     def told(path: str, answer: Answer) -> None:
@@ -72,7 +72,7 @@ def test_what_creates_changes_or_acts_answers_with_the_tag_that_the_object_then_
     told("/cohorts/{id}", admin.post("/cohorts", {"name": "Asthma"}))
     cohort = f"/cohorts/{clinic.cohorts.get(name='Asthma').id}"
     told(cohort, admin.post(f"{cohort}/patients", {"add": [str(patient.id)]}))
-    told(f"/inbox/{one.id}", admin.post(f"/inbox/{one.id}/done"))
+    told(f"/inbox/{conversation.id}", admin.post(f"/inbox/{conversation.id}/done"))
     told("/urgent-help", admin.patch("/urgent-help", {"words": ["help"], "phone": "112"}))
 
     assert all(tag == shown.headers["ETag"] for tag, shown in tagged)
@@ -196,9 +196,15 @@ def test_each_change_of_whether_a_patient_can_be_reached_changes_the_tag(clinic:
     shown.append(api.get(path))
 
     told = [answer.json for answer in shown]
-    assert [one["telegram_id_check"] for one in told[:2]] == ["not_asked", "found"]
-    assert [one["unreachable_code"] for one in told[1:]] == [None, "no_consent", "opted_out", "no_consent", "opted_out"]
-    assert all(one.headers["ETag"] != next_.headers["ETag"] for one, next_ in pairwise(shown))
+    assert [patient["telegram_id_check"] for patient in told[:2]] == ["not_asked", "found"]
+    assert [patient["unreachable_code"] for patient in told[1:]] == [
+        None,
+        "no_consent",
+        "opted_out",
+        "no_consent",
+        "opted_out",
+    ]
+    assert all(answer.headers["ETag"] != next_.headers["ETag"] for answer, next_ in pairwise(shown))
 
 
 def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api: Program) -> None:
@@ -223,7 +229,7 @@ def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api
 def test_what_comes_of_sending_changes_a_messages_tag(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic)
     failed, cancelled = a_message(patient), a_message(patient)
-    before = {one.id: tag_at(api, f"/messages/{one.id}") for one in (failed, cancelled)}
+    before = {message.id: tag_at(api, f"/messages/{message.id}") for message in (failed, cancelled)}
 
     lifecycle.stop(Message.objects.filter(pk=failed.pk), Reason.TOO_LATE, now=NOW)
     lifecycle.stop(Message.objects.filter(pk=cancelled.pk), Reason.SCHEDULE_ENDED, now=NOW)

@@ -163,7 +163,7 @@ def test_a_reopened_clinic_lets_its_people_in_and_plans_nothing_again() -> None:
 
     ended = Message.objects.filter(clinic=clinic, status=Status.CANCELLED)
     assert browser.get("/scheduled-messages").status_code == 200
-    assert {one.reason for one in ended} <= {Reason.BY_PERSON, Reason.SCHEDULE_ENDED}
+    assert {message.reason for message in ended} <= {Reason.BY_PERSON, Reason.SCHEDULE_ENDED}
     assert not Message.objects.filter(clinic=clinic, status=Status.PENDING).exists()
 
 
@@ -338,7 +338,7 @@ def test_an_admin_who_knows_all_that_opens_a_colleagues_account_becomes_no_opera
     again = Client()
     again.post("/accounts/login/", {"login": "ben@birch.example", "password": PASSWORD})
     assert Client().post(known_link).status_code == 410
-    assert [one.get("/clinics").status_code for one in (signed_in_already, with_a_password, again)] == [302] * 3
+    assert [browser.get("/clinics").status_code for browser in (signed_in_already, with_a_password, again)] == [302] * 3
 
 
 def test_an_operator_is_not_made_twice_and_keeps_the_password() -> None:

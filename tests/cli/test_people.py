@@ -49,7 +49,7 @@ def test_a_member_is_removed_but_never_the_last_admin() -> None:
 
     assert (removed.exit_code, kept.exit_code) == (0, 1)
     assert "last admin" in kept.stderr
-    assert [one.user.username for one in Member.objects.filter(clinic=clinic)] == ["eva@linden.example"]
+    assert [member.user.username for member in Member.objects.filter(clinic=clinic)] == ["eva@linden.example"]
 
 
 @pytest.mark.parametrize("words", [("member", "role", "no@x.example", "admin"), ("member", "remove", "no@x.example")])

@@ -56,13 +56,13 @@ def _words(path: tuple[str, ...], clinic: Clinic, patient: Patient, file: Path) 
         "decision": "sent",
     }
     words = list(path)
-    for one in COMMANDS[path].params:
-        if not one.required:
+    for parameter in COMMANDS[path].params:
+        if not parameter.required:
             continue
-        value = known.get(str(one.name)) or (
-            str(file) if isinstance(one.type, click.Path) else str(patient.external_id)
+        value = known.get(str(parameter.name)) or (
+            str(file) if isinstance(parameter.type, click.Path) else str(patient.external_id)
         )
-        words += [value] if isinstance(one, click.Argument) else [one.opts[-1], value]
+        words += [value] if isinstance(parameter, click.Argument) else [parameter.opts[-1], value]
     return words
 
 
@@ -85,7 +85,7 @@ def test_no_command_works_with_a_key_that_is_not_the_datas(
     before = _rows()
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, only for tests", []
     file = tmp_path / "file"
-    if any(isinstance(one.type, click.Path) and one.type.exists for one in COMMANDS[path].params):
+    if any(isinstance(parameter.type, click.Path) and parameter.type.exists for parameter in COMMANDS[path].params):
         file.write_text("external_id,name\nP-2,Otto\n")
 
     done = CliRunner().invoke(main, _words(path, clinic, patient, file), input="n\n")

@@ -24,9 +24,9 @@ def changing_calls() -> Iterator[tuple[str, Code]]:
     """Each call of the API and each page that takes more than GET, with its function."""
     for _, router in api._routers:
         for path, view in router.path_operations.items():
-            for one in view.operations:
-                for method in sorted(_UNSAFE & set(one.methods)):
-                    yield f"{method} {path}", _code_of(one.view_func)
+            for operation in view.operations:
+                for method in sorted(_UNSAFE & set(operation.methods)):
+                    yield f"{method} {path}", _code_of(operation.view_func)
     for route, page in _pages(get_resolver().url_patterns):
         code = _code_of(page)
         if code[0].startswith("companion.web") and _takes_post(page):
@@ -98,7 +98,7 @@ def _module(name: str) -> tuple[dict[str, ast.AST], dict[str, str]]:
             functions[node.name] = node
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            functions |= {one.id: node for one in targets if isinstance(one, ast.Name)}
+            functions |= {target.id: node for target in targets if isinstance(target, ast.Name)}
     return functions, imports
 
 
@@ -123,7 +123,7 @@ def functions_that_mention(module: str, name: str) -> Iterator[str]:
     for file in sorted(_HOUSE.rglob("*.py")):
         own = ".".join(file.relative_to(_HOUSE.parent).with_suffix("").parts)
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.FunctionDef) and any(_is_named(one, own, module, name) for one in ast.walk(node)):
+            if isinstance(node, ast.FunctionDef) and any(_is_named(part, own, module, name) for part in ast.walk(node)):
                 yield f"{own}.{node.name}"
 
 

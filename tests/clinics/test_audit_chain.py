@@ -29,8 +29,8 @@ def test_a_trail_that_nobody_touched_is_whole(clinic: Clinic) -> None:
 def test_two_clinics_have_a_chain_each(clinic: Clinic) -> None:
     other = a_clinic()
 
-    for one in (clinic, other, clinic):
-        act(one)
+    for acting in (clinic, other, clinic):
+        act(acting)
 
     assert (the_head(clinic).number, the_head(other).number) == (2, 1)
     assert verify().exit_code == 0

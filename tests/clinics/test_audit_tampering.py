@@ -46,10 +46,10 @@ def _remove_and_close_the_gap(entries: list[AuditEntry], at: int) -> str:
 
 
 def _swap(entries: list[AuditEntry], at: int) -> str:
-    one, other = entries[at], entries[at + 1]
-    sql("UPDATE clinics_auditentry SET number = 1000 WHERE id = %s", one.id)
-    sql("UPDATE clinics_auditentry SET number = %s WHERE id = %s", one.number, other.id)
-    sql("UPDATE clinics_auditentry SET number = %s WHERE id = %s", other.number, one.id)
+    first, other = entries[at], entries[at + 1]
+    sql("UPDATE clinics_auditentry SET number = 1000 WHERE id = %s", first.id)
+    sql("UPDATE clinics_auditentry SET number = %s WHERE id = %s", first.number, other.id)
+    sql("UPDATE clinics_auditentry SET number = %s WHERE id = %s", other.number, first.id)
     return f"(Entry|Entries) {at + 1}( to [0-9]+)?: not at its place"
 
 

@@ -168,7 +168,7 @@ def test_a_patient_in_a_cohort_tells_that_both_changed(admin: Client, clinic: Cl
     admin.post("/patients/many", {"id": [str(ana.id)], "do": "add", "cohort": str(cohort.id)})
 
     entries = AuditEntry.objects.filter(subject_id__in=(ana.id, cohort.id)).order_by("subject_kind")
-    assert [one.changes for one in entries] == [{"patients": "changed"}, {"cohorts": "changed"}]
+    assert [entry.changes for entry in entries] == [{"patients": "changed"}, {"cohorts": "changed"}]
 
 
 def test_a_conversation_tells_who_had_it(admin: Client, ana: Patient) -> None:

@@ -162,7 +162,7 @@ def test_doctor_names_a_lost_key(settings: Settings) -> None:
     before = use_newer(settings)
     forget_older(settings)
 
-    found = next(one for one in checks_inside.configuration(None, now=NOW) if one.name == "Secret key")
+    found = next(check for check in checks_inside.configuration(None, now=NOW) if check.name == "Secret key")
 
     assert (found.result, before in found.value) == ("failed", True)
 
@@ -173,7 +173,7 @@ def test_doctor_knows_services_that_will_follow_from_those_that_cannot_read(sett
 
     def same() -> str:
         checks = checks_inside.configuration(None, now=NOW)
-        return next(one.result for one in checks if one.name == "Secret key the same everywhere")
+        return next(check.result for check in checks if check.name == "Secret key the same everywhere")
 
     a_heartbeat(Kind.LISTENER, key=before, keys=[before, NEWER_ID])
     assert same() == "warning"

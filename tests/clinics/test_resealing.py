@@ -43,10 +43,10 @@ def rotated() -> int:
 
 def many_messages(count: int) -> None:
     patient = a_patient(a_clinic())
-    one = a_message(patient, text=TEXT)
+    first = a_message(patient, text=TEXT)
     Message.objects.bulk_create(
         Message(
-            clinic=one.clinic, patient=patient, lane=one.lane, text=f"{TEXT} {number}",
+            clinic=first.clinic, patient=patient, lane=first.lane, text=f"{TEXT} {number}",
             due_at=NOW, ready_at=NOW, late_at=NOW, created_at=NOW,
         )
         for number in range(count - 1)
@@ -155,7 +155,10 @@ def test_a_rotation_that_was_killed_goes_on_where_it_was(
     assert 0 < left < 12 * BATCH
     assert "sealed with the key in use" in said
     assert set(resealing.needed()) == {NEWER_ID}
-    assert {one.text for one in Message.objects.all()[:20]} <= {TEXT, *(f"{TEXT} {number}" for number in range(6000))}
+    assert {message.text for message in Message.objects.all()[:20]} <= {
+        TEXT,
+        *(f"{TEXT} {number}" for number in range(6000)),
+    }
 
 
 @pytest.mark.django_db(transaction=True)

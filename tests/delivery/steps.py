@@ -29,7 +29,7 @@ def in_line(clinic: Clinic, *, now: dt.datetime, positions: Positions | None = N
     """The Messages that are ready and not begun, in the order in which they go."""
     with transaction.atomic():
         found = store.facts(store.next_in_line(clinic.id, positions or {}, most, now=now), now=now)
-        return [one.message for one in found]
+        return [attempt.message for attempt in found]
 
 
 def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
@@ -38,7 +38,7 @@ def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
         ready = store.next_in_line(clinic.id, {}, 10, now=now)
         steps = [Step(message, new_id()) for message in ready]
         sealed = seal("Take your tablet.", "schedules.Attempt.text").hex()
-        begins = [Begin(one.message, one.attempt, now, sealed, 5_000_000_001) for one in steps]
+        begins = [Begin(step.message, step.attempt, now, sealed, 5_000_000_001) for step in steps]
         store.begin(begins, uuid.uuid4(), next_slot=now, lease_until=now + LEASE)
     return steps
 
@@ -48,9 +48,9 @@ def record(
 ) -> None:
     """Record an outcome."""
     number = 77 if outcome == AttemptOutcome.SENT else None
-    one = Record(begun.message, begun.attempt, now, outcome, status, reason, telegram_message_id=number)
+    result = Record(begun.message, begun.attempt, now, outcome, status, reason, telegram_message_id=number)
     with transaction.atomic():
-        lifecycle.record([one])
+        lifecycle.record([result])
 
 
 def sent(begun: Step, *, now: dt.datetime) -> None:

@@ -25,17 +25,17 @@ def test_only_what_telegram_still_deletes_is_asked_for_and_each_message_once(cli
     posted = [Posted(5_000, 1, NOW - 49 * HOUR), Posted(5_000, 2, NOW - 47 * HOUR), Posted(5_000, 2, NOW - HOUR)]
 
     assert deleting.ask(clinic, posted, now=NOW) == 1
-    assert [(one.chat, one.number) for one in deleting.due(clinic.pk, now=NOW)] == [(5_000, 2)]
+    assert [(message.chat, message.number) for message in deleting.due(clinic.pk, now=NOW)] == [(5_000, 2)]
     assert Deletion.objects.get().until == NOW + HOUR
 
 
 def test_what_became_too_old_is_forgotten_in_every_clinic(clinic: Clinic) -> None:
-    for one in (clinic, a_clinic()):
-        deleting.ask(one, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW + HOUR)], now=NOW)
+    for owner in (clinic, a_clinic()):
+        deleting.ask(owner, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW + HOUR)], now=NOW)
 
     deleting.forget_old(now=NOW + 48 * HOUR)
 
-    assert [one.telegram_message_id for one in Deletion.objects.all()] == [2, 2]
+    assert [deletion.telegram_message_id for deletion in Deletion.objects.all()] == [2, 2]
 
 
 def test_what_is_put_off_waits_and_what_is_done_goes(clinic: Clinic) -> None:
@@ -46,7 +46,7 @@ def test_what_is_put_off_waits_and_what_is_done_goes(clinic: Clinic) -> None:
     deleting.done(second.id)
 
     assert deleting.due(clinic.pk, now=NOW) == []
-    assert [one.id for one in deleting.due(clinic.pk, now=NOW + HOUR)] == [first.id]
+    assert [message.id for message in deleting.due(clinic.pk, now=NOW + HOUR)] == [first.id]
 
 
 def test_a_chat_that_can_not_be_opened_holds_up_no_other(clinic: Clinic) -> None:
@@ -56,8 +56,8 @@ def test_a_chat_that_can_not_be_opened_holds_up_no_other(clinic: Clinic) -> None
     with connection.cursor() as cursor:
         cursor.execute("UPDATE schedules_deletion SET chat = %s WHERE telegram_message_id = 1", [other])
 
-    assert [one.chat for one in deleting.due(clinic.pk, now=NOW)] == [6_000]
-    assert [one.chat for one in deleting.due(clinic.pk, now=NOW + HOUR)] == [6_000]
+    assert [message.chat for message in deleting.due(clinic.pk, now=NOW)] == [6_000]
+    assert [message.chat for message in deleting.due(clinic.pk, now=NOW + HOUR)] == [6_000]
     deleting.forget_old(now=NOW + 48 * HOUR)
     assert not Deletion.objects.filter(pk=damaged.pk).exists()
 

@@ -109,20 +109,20 @@ def test_the_same_begins_for_who_did_not(bot: Bot, ana: Patient, path: str) -> N
 def test_the_answer_to_their_own_stop_begins(bot: Bot, ana: Patient) -> None:
     comes_in(bot, a_text(ana.telegram_id or 0, "STOP"))
 
-    (one,) = begun(bot).begun
+    (attempt,) = begun(bot).begun
 
-    assert one.text.startswith("Done: Linden Clinic sends no more messages")
+    assert attempt.text.startswith("Done: Linden Clinic sends no more messages")
 
 
 def test_what_was_planned_goes_out_if_consent_is_back_when_it_is_due(bot: Bot, ana: Patient) -> None:
     message = a_message(ana, a_schedule(bot.clinic, ana), due_at=NOW + HOUR)
     comes_in(bot, a_text(ana.telegram_id or 0, "STOP"))
     comes_in(bot, a_text(ana.telegram_id or 0, "/start"))
-    Message.objects.filter(pk__in=[one.pk for one in said_by(bot)]).delete()
+    Message.objects.filter(pk__in=[answer.pk for answer in said_by(bot)]).delete()
 
-    (one,) = begun(bot, NOW + HOUR).begun
+    (attempt,) = begun(bot, NOW + HOUR).begun
 
-    assert one.message == message.pk
+    assert attempt.message == message.pk
 
 
 def test_the_other_child_s_messages_still_come_to_the_mother_s_phone(bot: Bot) -> None:
@@ -132,18 +132,18 @@ def test_the_other_child_s_messages_still_come_to_the_mother_s_phone(bot: Bot) -
     a_message(ben)
     opted_out(ana)
 
-    (one,) = begun(bot).begun
+    (attempt,) = begun(bot).begun
 
-    assert one.text == "For Ben: Your results are here."
+    assert attempt.text == "For Ben: Your results are here."
 
 
 def test_an_answer_replaces_buttons_and_is_no_message_of_its_own(bot: Bot, ana: Patient) -> None:
     a_tap_s_answer(bot, ana)
 
-    (one,) = begun(bot).begun
+    (attempt,) = begun(bot).begun
 
-    assert (one.facts.edits, one.chat) == (77, ana.telegram_id)
-    assert one.buttons == [[{"text": "✓ Taken", "callback_data": f"answer:{one.message.hex}:"}]]
+    assert (attempt.facts.edits, attempt.chat) == (77, ana.telegram_id)
+    assert attempt.buttons == [[{"text": "✓ Taken", "callback_data": f"answer:{attempt.message.hex}:"}]]
 
 
 def test_on_a_caregivers_phone_the_answer_is_shown_as_it_was_tapped(bot: Bot) -> None:
@@ -151,10 +151,10 @@ def test_on_a_caregivers_phone_the_answer_is_shown_as_it_was_tapped(bot: Bot) ->
     question = a_question(ana)
     following.show_answer(question, ana.telegram_id or 0, "✓ {name} {{1}}", now=NOW)
 
-    (one,) = begun(bot).begun
+    (attempt,) = begun(bot).begun
 
-    assert one.buttons
-    assert one.buttons[0][0]["text"] == "✓ {name} {{1}}"
+    assert attempt.buttons
+    assert attempt.buttons[0][0]["text"] == "✓ {name} {{1}}"
 
 
 def test_a_message_begins_with_its_version_s_buttons(bot: Bot, ana: Patient) -> None:
@@ -162,15 +162,15 @@ def test_a_message_begins_with_its_version_s_buttons(bot: Bot, ana: Patient) -> 
         ana, answer_within=HOUR, status=Status.PENDING, sent_at=None, ended_at=None, telegram_message_id=None
     )
 
-    (one,) = begun(bot).begun
+    (attempt,) = begun(bot).begun
 
-    assert one.buttons == [
+    assert attempt.buttons == [
         [
             {"text": "Taken", "callback_data": f"answer:{question.pk.hex}:0"},
             {"text": "Later", "callback_data": f"answer:{question.pk.hex}:1"},
         ]
     ]
-    assert (one.facts.edits, one.facts.answer_within) == (None, HOUR)
+    assert (attempt.facts.edits, attempt.facts.answer_within) == (None, HOUR)
 
 
 def test_what_comes_later_gives_way_to_a_newer_one_of_its_series(bot: Bot, ana: Patient) -> None:

@@ -54,7 +54,7 @@ def test_a_reminder_is_in_line_before_older_broadcasts() -> None:
     found = steps.in_line(clinic, now=NOW, most=2)
 
     assert found[0] == reminder.id
-    assert found[1] in {one.id for one in broadcasts}
+    assert found[1] in {broadcast.id for broadcast in broadcasts}
 
 
 def test_a_look_from_a_place_on_finds_that_message_and_all_after_it() -> None:
@@ -64,7 +64,7 @@ def test_a_look_from_a_place_on_finds_that_message_and_all_after_it() -> None:
 
     rest = steps.in_line(clinic, now=NOW, positions={Lane.REMINDER: Position(NOW - SECOND, whole[2])})
 
-    assert set(whole) == {one.id for one in messages}
+    assert set(whole) == {message.id for message in messages}
     assert rest == whole[2:]
 
 

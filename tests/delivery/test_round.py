@@ -31,13 +31,13 @@ def test_the_next_round_comes_when_the_next_message_is_ready(bot: Bot, others: i
 
 def test_a_round_whose_commit_was_cut_off_begins_the_same_and_nothing_else(bot: Bot) -> None:
     a_message(a_patient(bot.clinic))
-    one = a_round(bot)
+    order = a_round(bot)
     with transaction.atomic():
-        before = begin_round(one, now=NOW)
+        before = begin_round(order, now=NOW)
     later = a_message(a_patient(bot.clinic, telegram_id=5_124))
 
     with transaction.atomic():
-        again = begin_round(one, now=NOW)
+        again = begin_round(order, now=NOW)
 
     assert [(begun.message, begun.attempt, begun.text, begun.slot) for begun in again.begun] == [
         (begun.message, begun.attempt, begun.text, begun.slot) for begun in before.begun
@@ -47,13 +47,13 @@ def test_a_round_whose_commit_was_cut_off_begins_the_same_and_nothing_else(bot: 
 
 def test_a_round_that_was_rolled_back_begins_anew(bot: Bot) -> None:
     message = a_message(a_patient(bot.clinic))
-    one = a_round(bot)
+    order = a_round(bot)
     with transaction.atomic():
-        begin_round(one, now=NOW)
+        begin_round(order, now=NOW)
         transaction.set_rollback(True)
 
     with transaction.atomic():
-        again = begin_round(one, now=NOW)
+        again = begin_round(order, now=NOW)
 
     assert [begun.message for begun in again.begun] == [message.pk]
 
@@ -64,7 +64,7 @@ def test_of_two_messages_to_one_chat_a_round_begins_the_first(bot: Bot) -> None:
 
     done = begun(bot)
 
-    assert [one.message for one in done.begun] == [first.pk]
+    assert [attempt.message for attempt in done.begun] == [first.pk]
     second.refresh_from_db()
     assert (second.status, second.open_attempt_id) == (Status.PENDING, None)
 

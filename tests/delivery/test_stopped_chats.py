@@ -173,10 +173,10 @@ class Walk:
                 return
             before = len(self.server.arrivals)
             results = []
-            for one in done.begun:
-                sent = self.client.send_message(BotToken(self.bot.token), one.chat, one.text, timeout=10)
+            for attempt in done.begun:
+                sent = self.client.send_message(BotToken(self.bot.token), attempt.chat, attempt.text, timeout=10)
                 outcome = self.loop.run_until_complete(sent)
-                results.append(result_of(one, outcome, now=at, lease=LEASE, failures=0, dice=self.dice))
+                results.append(result_of(attempt, outcome, now=at, lease=LEASE, failures=0, dice=self.dice))
             with transaction.atomic():
                 write_down(results)
             for arrival in self.server.arrivals[before:]:

@@ -21,7 +21,7 @@ LATER = NOW + 10 * MINUTE
 def step(bot: Bot, *skipped: Step, now: dt.datetime = LATER) -> Step | None:
     limits = Limits(gap=dt.timedelta(seconds=1 / 29), chat_gap=dt.timedelta(seconds=1))
     with transaction.atomic():
-        search = Search(bot.id, [one.attempt for one in skipped], LEASE, limits)
+        search = Search(bot.id, [step.attempt for step in skipped], LEASE, limits)
         return settling.next_step(search, now=now)
 
 

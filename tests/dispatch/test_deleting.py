@@ -54,7 +54,7 @@ def test_a_message_goes_from_the_phone_when_its_patient_is_erased(
         eventually(lambda: len(phones.chat(sandbox, phone)) == 1)
         eventually(lambda: not Deletion.objects.exists())
     # What the phone wrote before it was known stays: its Start was no Reply.
-    assert [one.from_bot for one in phones.chat(sandbox, phone)] == [False]
+    assert [message.from_bot for message in phones.chat(sandbox, phone)] == [False]
 
 
 def test_deleting_waits_where_telegram_asks_for_it_and_gives_up_what_it_keeps(

@@ -42,7 +42,9 @@ def test_a_due_message_arrives_and_is_recorded(
     eventually(lambda: ended(message))
 
     assert status(message) == (Status.SENT, "")
-    assert [(one.chat, one.text) for one in telegram.arrivals] == [(patient.telegram_id, "Dear Ana, take your tablet.")]
+    assert [(arrival.chat, arrival.text) for arrival in telegram.arrivals] == [
+        (patient.telegram_id, "Dear Ana, take your tablet.")
+    ]
     assert Attempt.objects.get(message=message).text == "Dear Ana, take your tablet."
 
 
@@ -146,7 +148,7 @@ def test_the_whole_bot_waits_as_long_as_telegram_asks(
 
     assert {status(message) for message in messages} == {(Status.SENT, "")}
     # What had left before the answer came may arrive beside it; nothing else within the two seconds.
-    early = [one for one in telegram.arrivals if asked_at[0] + 0.5 < one.at < asked_at[0] + 2]
+    early = [arrival for arrival in telegram.arrivals if asked_at[0] + 0.5 < arrival.at < asked_at[0] + 2]
     assert early == []
 
 

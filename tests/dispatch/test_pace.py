@@ -19,7 +19,7 @@ def test_no_second_sees_more_than_the_rate_however_late_each_is_within_its_laten
     gap = pace.limits(rate, per_chat=1).gap
     left = [NOW + number * gap + dt.timedelta(seconds=delay) for number, delay in enumerate(delays)]
 
-    most = max(sum(1 for one in left if first <= one < first + SECOND) for first in left)
+    most = max(sum(1 for at in left if first <= at < first + SECOND) for first in left)
 
     assert most <= rate
 

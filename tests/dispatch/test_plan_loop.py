@@ -36,4 +36,4 @@ def test_a_schedule_that_cannot_be_planned_keeps_no_other_back_and_is_told_of() 
 
     assert planner.trouble
     assert "Planning fails" in planner.trouble
-    assert [one.schedule_id for one in Message.objects.all()] == [good.id]
+    assert [message.schedule_id for message in Message.objects.all()] == [good.id]

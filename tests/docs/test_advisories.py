@@ -13,7 +13,7 @@ def test_no_locked_package_has_a_known_advisory() -> None:
 def test_each_advisory_is_about_a_package_that_is_locked() -> None:
     kept = tomllib.loads(ADVISORIES.read_text())
 
-    assert {one["package"] for one in kept["advisory"]} <= {name for name, _ in locked()}
+    assert {advisory["package"] for advisory in kept["advisory"]} <= {name for name, _ in locked()}
     assert isinstance(kept["checked"], dt.date)
 
 
@@ -29,9 +29,9 @@ def test_each_package_that_runs_has_an_advisory_or_was_looked_up_in_vain() -> No
         line.partition("==")[0] for line in (ROOT / "requirements" / "run.txt").read_text().splitlines() if "==" in line
     }
 
-    known = {one["package"] for one in kept["advisory"]}
+    known = {advisory["package"] for advisory in kept["advisory"]}
     assert run - known == set(kept["none_found"])
-    assert all(one["source"] for one in kept["advisory"])
+    assert all(advisory["source"] for advisory in kept["advisory"])
 
 
 def test_advisories_are_looked_up_every_thirty_days() -> None:

@@ -99,7 +99,7 @@ def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
     """
     subjects = [" ".join(str(mail["Subject"]).split()) for mail in mailbox.mails]
     causes = [json.loads(body)["data"].get("cause") for _, body in hook.posts]
-    return sum("No dispatcher is running" in one for one in subjects), causes.count("dispatcher_missing")
+    return sum("No dispatcher is running" in subject for subject in subjects), causes.count("dispatcher_missing")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,13 @@ def fuzzed(reader: str, *pieces: str, tenth: bool = False) -> Callable[[Test], T
     def decorated(test: Test) -> Test:
         @wraps(test)
         def on_each(raw: list[bytes], **fixtures: object) -> None:
-            for one in raw:
+            for mutated in raw:
                 try:
-                    test(raw=one, **fixtures)
+                    test(raw=mutated, **fixtures)
                 except (Exception, pytest.fail.Exception) as finding:
-                    finding.add_note(f"The input: {one[:2000]!r}")
+                    finding.add_note(f"The input: {mutated[:2000]!r}")
                     if _ASKED:
-                        (CORPUS / reader / f"found-{test.__name__[5:40]}-{type(finding).__name__}").write_bytes(one)
+                        (CORPUS / reader / f"found-{test.__name__[5:40]}-{type(finding).__name__}").write_bytes(mutated)
                     raise
 
         found: Test = given(raw=_inputs(seeds, pieces_of(pieces)))(on_each)
@@ -70,7 +70,7 @@ def _inputs(seeds: Sequence[bytes], pieces: Sequence[bytes]) -> st.SearchStrateg
         seed, script = drawn
         chance = random.Random(script)
         scripts = [script, *(chance.randbytes(len(script)) for _ in range(_AT_ONCE - 1))]
-        return [mutant(seed, one, pieces, seeds) for one in scripts]
+        return [mutant(seed, script, pieces, seeds) for script in scripts]
 
     # The least length gives most scripts more than one edit.
     return st.tuples(st.sampled_from(seeds), st.binary(min_size=5, max_size=33)).map(made)

@@ -51,7 +51,7 @@ def test_any_values_of_a_schedule_are_refused_or_read_back_as_they_were_written(
     if not isinstance(values, dict):
         return
     if isinstance(values.get("patients"), list):
-        values["patients"] = [patient if isinstance(one, str) else one for one in values["patients"]]
+        values["patients"] = [patient if isinstance(value, str) else value for value in values["patients"]]
     try:
         draft = drafts.read(clinic, values, now=NOW)
     except Refused:

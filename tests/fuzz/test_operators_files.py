@@ -132,7 +132,7 @@ def test_any_settings_are_taken_or_refused_without_a_secret(raw: bytes) -> None:
         own = Environment.__new__(Environment)
         BaseModel.__init__(own, **given)
     except ValidationError as wrong:
-        assert SECRET not in "".join(one["msg"] for one in wrong.errors() if one["loc"][-1:] in _SECRETS)
+        assert SECRET not in "".join(error["msg"] for error in wrong.errors() if error["loc"][-1:] in _SECRETS)
         return
 
     assert own.allowed_hosts

@@ -113,7 +113,7 @@ def cells_of(raw: bytes) -> list[Any]:
     """Seven cells of a row; what no database gives is text."""
     values = json_of(raw)
     given = values if isinstance(values, list) else [text_of(raw)]
-    cells = [one if isinstance(one, str | int | float | None) else json.dumps(one) for one in given][:7]
+    cells = [value if isinstance(value, str | int | float | None) else json.dumps(value) for value in given][:7]
     return cells + [None] * (7 - len(cells))
 
 

@@ -51,13 +51,13 @@ def test_any_updates_are_read_in_order_and_into_what_can_be_stored(raw: bytes) -
     updates = read(raw)
 
     assert updates == read(raw)
-    assert [one.update_id for one in updates] == sorted(one.update_id for one in updates)
-    for one in updates:
-        repr(one)
-        meant = meaning(one, now=NOW)
-        if isinstance(one.event, MessageIn):
-            one.event.text.encode()
-            assert "\0" not in one.event.text
+    assert [update.update_id for update in updates] == sorted(update.update_id for update in updates)
+    for update in updates:
+        repr(update)
+        meant = meaning(update, now=NOW)
+        if isinstance(update.event, MessageIn):
+            update.event.text.encode()
+            assert "\0" not in update.event.text
         if isinstance(meant, Wrote):
             f"{meant.text}{meant.words}".encode()
         if isinstance(meant, Started):
@@ -149,7 +149,7 @@ def test_any_data_of_a_button_is_one_of_ours_or_nothing(raw: bytes) -> None:
     data = text_of(raw)
 
     found = [
-        one for one in (buttons.read_data(data), start_and_stop.read_tap(data), stop_question.read_tap(data)) if one
+        tap for tap in (buttons.read_data(data), start_and_stop.read_tap(data), stop_question.read_tap(data)) if tap
     ]
 
     assert len(found) <= 1

@@ -184,7 +184,7 @@ def commands_say(story: Story) -> bytes:
         story.place.tried("doctor", "--json", smtp_url=smtp, telegram_bot_token=TOKEN),
         story.place.tried("doctor", smtp_url=f"ftp://{c('smtp')}"),
     ]
-    return "".join(one.stdout + one.stderr for one in told).encode()
+    return "".join(run.stdout + run.stderr for run in told).encode()
 
 
 def stop(services: "dict[str, subprocess.Popen[bytes]]") -> list[str]:

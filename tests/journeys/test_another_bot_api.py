@@ -72,12 +72,12 @@ def test_a_list_imported_and_a_schedule_made_by_the_api_arrive_at_another_bot_ap
 
     statuses = {message.patient_id: (message.status, message.reason) for message in Message.objects.all()}
     assert statuses == {people[0].id: ("sent", ""), people[1].id: ("failed", "no_telegram_id")}
-    assert {one["status"] for one in sent_now} == {"pending"}
+    assert {message["status"] for message in sent_now} == {"pending"}
     history = call(
         f"{bot_api}/getUpdatesHistory", json.dumps({"token": bot.token}).encode(), Content_Type="application/json"
     )
     arrived = history["result"]
     assert isinstance(arrived, list)
-    assert [(int(one["message"]["chat_id"]), one["message"]["text"]) for one in arrived] == [
+    assert [(int(arrival["message"]["chat_id"]), arrival["message"]["text"]) for arrival in arrived] == [
         (6001002003, "Dear Ana, please come at {9}.")
     ]

@@ -19,7 +19,7 @@ from tests.web.signed_in import signed_in
 
 def leaves(bot: Bot, message: Message) -> bool:
     """Return whether this Message leaves; else it ends as opted out."""
-    began = message.pk in [one.message for one in begun(bot, NOW + dt.timedelta(minutes=10)).begun]
+    began = message.pk in [attempt.message for attempt in begun(bot, NOW + dt.timedelta(minutes=10)).begun]
     message.refresh_from_db()
     assert began or (message.status, message.reason) == (Status.FAILED, Reason.OPTED_OUT)
     return began

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def farewells(bot: Bot) -> list[tuple[int | None, str]]:
     told = Message.objects.filter(clinic=bot.clinic, text__isnull=False).order_by("id")
-    return [(one.telegram_id, one.status) for one in told if "no longer come here" in (one.text or "")]
+    return [(message.telegram_id, message.status) for message in told if "no longer come here" in (message.text or "")]
 
 
 def test_a_second_invitation_tells_the_clinic_at_once_and_the_old_chat_after_the_yes(bot: Bot) -> None:
@@ -37,7 +37,7 @@ def test_a_second_invitation_tells_the_clinic_at_once_and_the_old_chat_after_the
     assert farewells(bot) == []
     comes_in(bot, a_tap(CHAT, button(bot, 0)))
     assert farewells(bot) == [(CHAT + 1, "pending")]
-    assert CHAT + 1 in [one.chat for one in begun(bot).begun]
+    assert CHAT + 1 in [attempt.chat for attempt in begun(bot).begun]
 
 
 def test_not_me_tells_the_old_chat_nothing_and_leaves_one_line_for_the_clinic(bot: Bot) -> None:

@@ -41,7 +41,7 @@ def ana(bot: Bot) -> Patient:
 def shown(patient: Patient) -> list[tuple[str, list[str]]]:
     """Return the patient's messages as the conversation shows them: the newest wording and the earlier ones."""
     items = conversation(patient.clinic, patient, limit=50)
-    return [(item.text, [one.text for one in item.earlier]) for item in items if item.direction == "in"]
+    return [(item.text, [wording.text for wording in item.earlier]) for item in items if item.direction == "in"]
 
 
 def consent_of(patient: Patient) -> str:
@@ -67,10 +67,10 @@ def test_a_correction_opens_the_conversation_for_staff_again(bot: Bot, ana: Pati
 
     comes_in(bot, edited_to(first, "I took 3"))
 
-    one = Conversation.objects.get(patient=ana)
-    assert (one.standing, one.unread) == (Standing.UNREAD, 1)
-    assert one.last_reply is not None
-    assert one.last_reply.text == "I took 3"
+    conversation = Conversation.objects.get(patient=ana)
+    assert (conversation.standing, conversation.unread) == (Standing.UNREAD, 1)
+    assert conversation.last_reply is not None
+    assert conversation.last_reply.text == "I took 3"
 
 
 @pytest.mark.parametrize("text", ["STOP", "¡Stop!", "/stop", "stop stop"])
@@ -224,10 +224,10 @@ def test_a_new_caption_and_another_photo_are_corrections(bot: Bot, ana: Patient)
 
     item = conversation(bot.clinic, ana, limit=5)[0]
     assert item.text == "[photo] my left arm"
-    assert [one.text for one in item.earlier] == ["[photo] my arm", "[photo] my left arm"]
+    assert [wording.text for wording in item.earlier] == ["[photo] my arm", "[photo] my left arm"]
     assert item.media is not None
     assert item.media.file_id == "second"
-    assert [one.media.file_id if one.media else "" for one in item.earlier] == ["first", ""]
+    assert [wording.media.file_id if wording.media else "" for wording in item.earlier] == ["first", ""]
 
 
 def test_a_live_location_is_shown_where_it_is_and_where_it_was_first(bot: Bot, ana: Patient) -> None:
@@ -245,7 +245,7 @@ def test_a_live_location_is_shown_where_it_is_and_where_it_was_first(bot: Bot, a
     (item,) = conversation(bot.clinic, ana, limit=5)
     assert item.text == "[location] 39.000000, -9.100000"
     assert "mlat=39.000000" in item.map_link
-    assert [(one.text, one.map_link.partition("?")[2][:14]) for one in item.earlier] == [
+    assert [(wording.text, wording.map_link.partition("?")[2][:14]) for wording in item.earlier] == [
         ("[location] 38.700000, -9.100000", "mlat=38.700000")
     ]
     assert item.edited_at == NOW - dt.timedelta(seconds=270)
@@ -277,7 +277,7 @@ def test_a_stranger_s_correction_stands_in_the_stranger_s_conversation(bot: Bot)
 
     comes_in(bot, edited_to(first, "Hello"))
 
-    assert [(one.text, len(one.earlier)) for one in of_stranger(bot.clinic, CHAT, limit=5)] == [("Hello", 1)]
+    assert [(item.text, len(item.earlier)) for item in of_stranger(bot.clinic, CHAT, limit=5)] == [("Hello", 1)]
 
 
 def test_a_tap_is_never_taken_for_the_message_that_is_edited(bot: Bot, ana: Patient) -> None:

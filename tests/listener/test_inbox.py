@@ -41,7 +41,7 @@ def wrote(bot: Bot, ana: Patient, text: str = "Should I stop?") -> Conversation:
 
 
 def in_view(caller: Caller, which: inbox.View) -> list[Patient | None]:
-    return [one.patient for one in inbox.view(caller.clinic, which, caller)]
+    return [conversation.patient for conversation in inbox.view(caller.clinic, which, caller)]
 
 
 def test_a_question_goes_to_staff_and_is_no_stop(bot: Bot, ana: Patient, nora: Caller) -> None:
@@ -56,11 +56,11 @@ def test_a_question_goes_to_staff_and_is_no_stop(bot: Bot, ana: Patient, nora: C
 def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
 
-    inbox.take(nora, one, now=NOW)
+    inbox.take(nora, conversation, now=NOW)
     with pytest.raises(Conflict, match=r"nora@clinic\.example has it already\."):
-        inbox.take(eva, one, now=NOW)
+        inbox.take(eva, conversation, now=NOW)
 
     assert (in_view(nora, "unread"), in_view(nora, "mine"), in_view(eva, "mine")) == ([], [ana], [])
     assert in_view(eva, "taken") == [ana]
@@ -80,9 +80,9 @@ def test_what_comes_anew_stays_with_who_has_it_and_counts_for_them(
 
 
 def test_it_can_be_given_back_and_given_to_somebody(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
-    one = inbox.take(nora, wrote(bot, ana), now=NOW)
+    conversation = inbox.take(nora, wrote(bot, ana), now=NOW)
 
-    given = inbox.assign(nora, one, "Eva@clinic.example ", now=NOW)
+    given = inbox.assign(nora, conversation, "Eva@clinic.example ", now=NOW)
     back = inbox.give_back(eva, given, now=NOW)
 
     assert given.holder_name == "eva@clinic.example"
@@ -94,40 +94,44 @@ def test_it_can_be_given_back_and_given_to_somebody(bot: Bot, ana: Patient, nora
 
 
 def test_done_opens_again_with_the_next_reply(bot: Bot, ana: Patient, nora: Caller) -> None:
-    one = inbox.done(nora, inbox.take(nora, wrote(bot, ana), now=NOW), now=NOW)
+    conversation = inbox.done(nora, inbox.take(nora, wrote(bot, ana), now=NOW), now=NOW)
     done = in_view(nora, "done")
 
     wrote(bot, ana, "Thank you")
 
-    assert (one.standing, done) == (Standing.DONE, [ana])
+    assert (conversation.standing, done) == (Standing.DONE, [ana])
     assert in_view(nora, "unread") == [ana]
 
 
 def test_what_came_while_one_read_is_not_done_with_it(bot: Bot, ana: Patient, nora: Caller) -> None:
     seen = wrote(bot, ana).last_reply_id
-    one = wrote(bot, ana, "It hurts more now")
+    conversation = wrote(bot, ana, "It hurts more now")
 
     with pytest.raises(Conflict, match="A new message came in meanwhile"):
-        inbox.done(nora, one, now=NOW, seen=seen)
+        inbox.done(nora, conversation, now=NOW, seen=seen)
 
 
 def test_an_answer_is_a_message_that_goes_first_and_takes_the_conversation(
     bot: Bot, ana: Patient, nora: Caller
 ) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
 
-    sent = inbox.answer(nora, one, "No, go on as before.", now=NOW)
+    sent = inbox.answer(nora, conversation, "No, go on as before.", now=NOW)
 
-    one.refresh_from_db()
+    conversation.refresh_from_db()
     assert (sent.patient, sent.lane, sent.created_by_name) == (ana, Lane.ANSWER, "nora@clinic.example")
-    assert (one.standing, one.holder_name, one.unread) == (Standing.TAKEN, "nora@clinic.example", 0)
+    assert (conversation.standing, conversation.holder_name, conversation.unread) == (
+        Standing.TAKEN,
+        "nora@clinic.example",
+        0,
+    )
 
 
 def test_an_answer_pressed_twice_is_sent_once(bot: Bot, ana: Patient, nora: Caller) -> None:
-    one, id = wrote(bot, ana), uuid.uuid4()
+    conversation, id = wrote(bot, ana), uuid.uuid4()
 
-    first = inbox.answer(nora, one, "No, go on as before.", now=NOW, id=id)
-    again = inbox.answer(nora, one, "No, go on as before.", now=NOW, id=id)
+    first = inbox.answer(nora, conversation, "No, go on as before.", now=NOW, id=id)
+    again = inbox.answer(nora, conversation, "No, go on as before.", now=NOW, id=id)
 
     assert first == again
     assert Message.objects.filter(patient=ana).count() == 1
@@ -144,11 +148,11 @@ def test_an_answer_pressed_twice_is_sent_once(bot: Bot, ana: Patient, nora: Call
 def test_nobody_is_answered_who_must_not_or_can_t_be_written_to(
     bot: Bot, ana: Patient, nora: Caller, change: dict[str, object], words: str
 ) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
     Patient.objects.filter(pk=ana.pk).update(**change)
 
     with pytest.raises(Conflict, match=words):
-        inbox.answer(nora, inbox.find(bot.clinic, one.pk), "Hello", now=NOW)
+        inbox.answer(nora, inbox.find(bot.clinic, conversation.pk), "Hello", now=NOW)
 
     assert not Message.objects.filter(patient=ana).exists()
 
@@ -159,23 +163,23 @@ def test_an_empty_answer_is_refused(bot: Bot, ana: Patient, nora: Caller) -> Non
 
 
 def test_a_viewer_reads_and_does_nothing(bot: Bot, ana: Patient) -> None:
-    one, viewer = wrote(bot, ana), a_caller(bot.clinic, Role.VIEWER)
+    conversation, viewer = wrote(bot, ana), a_caller(bot.clinic, Role.VIEWER)
 
     for deed in (inbox.take, inbox.give_back, inbox.done):
         with pytest.raises(NotAllowed):
-            deed(viewer, one, now=NOW)
+            deed(viewer, conversation, now=NOW)
     with pytest.raises(NotAllowed):
-        inbox.answer(viewer, one, "Hello", now=NOW)
+        inbox.answer(viewer, conversation, "Hello", now=NOW)
 
 
 def test_strangers_stand_apart_and_can_be_answered(bot: Bot, nora: Caller) -> None:
     for number in range(3):
         comes_in(bot, a_text(5_900_000_000, f"Hello {number}"))
 
-    (one,) = inbox.view(bot.clinic, "strangers", nora)
-    sent = inbox.answer(nora, one, "Please ask at the desk for an invitation.", now=NOW)
+    (conversation,) = inbox.view(bot.clinic, "strangers", nora)
+    sent = inbox.answer(nora, conversation, "Please ask at the desk for an invitation.", now=NOW)
 
-    assert (inbox.waiting(nora), one.unread) == (0, 3)
+    assert (inbox.waiting(nora), conversation.unread) == (0, 3)
     assert (sent.patient, sent.telegram_id, sent.lane) == (None, 5_900_000_000, Lane.STRANGER)
 
 
@@ -186,9 +190,9 @@ def test_strangers_stand_apart_and_can_be_answered(bot: Bot, nora: Caller) -> No
 def test_a_word_for_urgent_help_raises_an_alert_and_says_whom_to_call(
     bot: Bot, ana: Patient, nora: Caller, text: str
 ) -> None:
-    one = wrote(bot, ana, text)
+    conversation = wrote(bot, ana, text)
 
-    assert one.urgent_at == NOW
+    assert conversation.urgent_at == NOW
     assert [found.patient for found in inbox.urgent(bot.clinic)] == [ana]
     assert [message.text for message in answers(bot)] == [
         "Nobody watches this chat at all hours. {clinic} is told. If you need help now, please call: +49 30 112112"
@@ -202,11 +206,11 @@ def test_other_words_raise_none(bot: Bot, ana: Patient, text: str) -> None:
 
 
 def test_the_alert_stays_until_somebody_takes_it(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
-    one = wrote(bot, ana, "help")
+    conversation = wrote(bot, ana, "help")
 
     with pytest.raises(Conflict, match="Assign the conversation to yourself first"):
-        inbox.done(nora, one, now=NOW)
-    inbox.take(nora, one, now=NOW)
+        inbox.done(nora, conversation, now=NOW)
+    inbox.take(nora, conversation, now=NOW)
 
     assert inbox.urgent(bot.clinic) == []
 
@@ -238,18 +242,18 @@ def test_without_a_number_nothing_is_looked_for(bot: Bot, ana: Patient) -> None:
 def test_who_opted_out_raises_the_alert_and_is_told_nothing(bot: Bot, ana: Patient) -> None:
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
 
-    one = wrote(bot, ana, "help")
+    conversation = wrote(bot, ana, "help")
 
-    assert one.urgent_at == NOW
+    assert conversation.urgent_at == NOW
     assert answers(bot) == []
 
 
 def test_one_clinic_s_inbox_knows_nothing_of_another_s(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana, "help")
+    conversation = wrote(bot, ana, "help")
     stranger = members.caller_of_member(a_member(a_clinic()))
 
     with pytest.raises(Conflict):
-        inbox.take(stranger, one, now=NOW)
+        inbox.take(stranger, conversation, now=NOW)
     assert inbox.view(stranger.clinic, "unread", stranger).count() == 0
     assert inbox.urgent(stranger.clinic) == []
 
@@ -258,39 +262,39 @@ def test_a_flood_of_words_is_one_conversation(bot: Bot, ana: Patient, nora: Call
     for number in range(30):
         comes_in(bot, a_text(ana.telegram_id or 0, f"word {number}"))
 
-    (one,) = inbox.view(bot.clinic, "unread", nora)
-    assert one.unread == 30
+    (conversation,) = inbox.view(bot.clinic, "unread", nora)
+    assert conversation.unread == 30
 
 
 def test_what_a_member_had_who_is_none_any_more_waits_for_somebody(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
-    one = inbox.take(nora, wrote(bot, ana), now=NOW)
+    conversation = inbox.take(nora, wrote(bot, ana), now=NOW)
 
     Member.objects.filter(user__email="nora@clinic.example").delete()
 
-    one.refresh_from_db()
+    conversation.refresh_from_db()
     assert (in_view(eva, "unread"), in_view(eva, "taken"), inbox.waiting(eva)) == ([ana], [], 1)
-    assert inbox.take(eva, one, now=NOW).holder_name == "eva@clinic.example"
+    assert inbox.take(eva, conversation, now=NOW).holder_name == "eva@clinic.example"
 
 
 def test_what_a_member_had_who_is_none_any_more_is_its_who_answers(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
-    one = inbox.take(nora, wrote(bot, ana), now=NOW)
+    conversation = inbox.take(nora, wrote(bot, ana), now=NOW)
     Member.objects.filter(user__email="nora@clinic.example").delete()
 
-    inbox.answer(eva, inbox.find(bot.clinic, one.pk), "Please come in.", now=NOW)
+    inbox.answer(eva, inbox.find(bot.clinic, conversation.pk), "Please come in.", now=NOW)
 
-    one.refresh_from_db()
-    assert one.holder_name == "eva@clinic.example"
+    conversation.refresh_from_db()
+    assert conversation.holder_name == "eva@clinic.example"
 
 
 def test_who_takes_twice_has_it(bot: Bot, ana: Patient, nora: Caller) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
 
     for _ in range(2):
-        inbox.take(nora, one, now=NOW)
+        inbox.take(nora, conversation, now=NOW)
 
     assert AuditEntry.objects.filter(action="conversation taken").count() == 1
 
@@ -304,8 +308,8 @@ def test_an_answer_with_another_message_s_id_is_none_of_that_message(bot: Bot, a
 
 @pytest.mark.django_db(transaction=True)
 def test_two_presses_at_one_moment_send_one_answer(bot: Bot, ana: Patient, nora: Caller) -> None:
-    one, id = wrote(bot, ana), uuid.uuid4()
+    conversation, id = wrote(bot, ana), uuid.uuid4()
 
-    first, second = at_once([lambda: inbox.answer(nora, one, "Please come in.", now=NOW, id=id)] * 2)
+    first, second = at_once([lambda: inbox.answer(nora, conversation, "Please come in.", now=NOW, id=id)] * 2)
 
     assert first == second == Message.objects.get(patient=ana)

@@ -136,20 +136,20 @@ def test_a_stranger_who_stopped_is_not_answered_from_the_inbox(bot: Bot) -> None
     comes_in(bot, a_text(CHAT, "Who are you?"))
     stops(bot)
     api = a_program(bot.clinic)
-    (one,) = api.get("/inbox?view=strangers").json["items"]
+    (item,) = api.get("/inbox?view=strangers").json["items"]
 
-    refused = api.post(f"/inbox/{one['id']}/answer", {"text": "Your clinic."})
+    refused = api.post(f"/inbox/{item['id']}/answer", {"text": "Your clinic."})
 
     assert refused.status == 409
     assert "opted out with STOP" in refused.json["detail"]
-    assert "opted out with STOP" in signed_in(bot.clinic).get(f"/inbox/{one['id']}").content.decode()
+    assert "opted out with STOP" in signed_in(bot.clinic).get(f"/inbox/{item['id']}").content.decode()
     assert not Message.objects.filter(status=Status.PENDING).exists()
 
 
 def test_an_answer_to_a_stranger_that_waits_when_the_stop_comes_does_not_leave(bot: Bot) -> None:
     comes_in(bot, a_text(CHAT, "Who are you?"))
-    (one,) = inbox.view(bot.clinic, "strangers", a_caller(bot.clinic))
-    waiting = inbox.answer(a_caller(bot.clinic), one, "Your clinic.", now=NOW)
+    (conversation,) = inbox.view(bot.clinic, "strangers", a_caller(bot.clinic))
+    waiting = inbox.answer(a_caller(bot.clinic), conversation, "Your clinic.", now=NOW)
 
     comes_in(bot, a_text(CHAT, "STOP"))
 
@@ -192,8 +192,8 @@ def test_nothing_goes_to_an_alert_contact_s_chat_that_stopped_and_the_page_says_
 
 def test_what_waited_for_a_whole_outage_ends_as_opted_out_and_not_as_too_late(bot: Bot) -> None:
     comes_in(bot, a_text(CHAT, "Who are you?"))
-    (one,) = inbox.view(bot.clinic, "strangers", a_caller(bot.clinic))
-    waiting = inbox.answer(a_caller(bot.clinic), one, "Your clinic.", now=NOW)
+    (conversation,) = inbox.view(bot.clinic, "strangers", a_caller(bot.clinic))
+    waiting = inbox.answer(a_caller(bot.clinic), conversation, "Your clinic.", now=NOW)
     comes_in(bot, a_text(CHAT, "STOP"))
 
     begun(bot, NOW + dt.timedelta(days=1))
@@ -269,7 +269,7 @@ def test_a_stop_silences_what_still_waits_to_answer_a_start(bot: Bot) -> None:
 
     comes_in(bot, a_text(CHAT, "STOP"))
 
-    assert [one.text.split()[0] for one in begun(bot).begun] == ["Done:"]
+    assert [attempt.text.split()[0] for attempt in begun(bot).begun] == ["Done:"]
 
 
 def test_directory_change_of_another_field_leaves_the_opt_out_alone(bot: Bot) -> None:
@@ -293,7 +293,7 @@ def test_programs_list_the_opt_outs_page_by_page_with_strangers_among_them(bot: 
 
     items = [item for page in pages for item in page]
     assert [len(page) for page in pages] == [2, 1]
-    assert {item["telegram_id"]: [one["name"] for one in item["patients"]] for item in items} == {
+    assert {item["telegram_id"]: [patient["name"] for patient in item["patients"]] for item in items} == {
         CHAT: ["Ana Silva"],
         CHAT + 1: [],
         CHAT + 2: [],

@@ -35,7 +35,7 @@ def causes(clinic: Clinic) -> dict[str, str]:
     """Return the sentences of health about this clinic."""
     health.forget()
     found = health.check(now=database_now(), clinic=clinic).findings
-    return {one.cause: f"{one.status}: {one.words}" for one in found}
+    return {finding.cause: f"{finding.status}: {finding.words}" for finding in found}
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def test_a_second_poller_is_seen_everywhere_and_forgotten_once_it_is_gone(
             said = causes(clinic)[Cause.OTHER_READER]
             assert said.startswith("degraded: Another program reads this bot's messages")
             assert "STOPs and replies may be lost" in said
-            assert Cause.OTHER_READER in [one.cause for one in alerts.all_wrong(clinic, now=database_now())]
+            assert Cause.OTHER_READER in [problem.cause for problem in alerts.all_wrong(clinic, now=database_now())]
             panel = words(signed_in(clinic, Role.ADMIN).get("/mcp"))
             assert "Another program reads this bot's messages" in panel
             program = a_program(clinic, Role.ADMIN)
@@ -100,7 +100,7 @@ def test_two_installations_that_read_one_bot_both_say_so(live_server: LiveServer
 
         def both_saw() -> bool:
             both = enumerate((ours, theirs))
-            saw.update(number for number, one in both if "Another program" in str(one.health()["detail"]))
+            saw.update(number for number, service in both if "Another program" in str(service.health()["detail"]))
             return len(saw) == 2
 
         until(both_saw)
@@ -168,7 +168,7 @@ def test_one_bot_s_rival_is_no_other_clinic_s(bot: Bot) -> None:
 
     own = facts.read(now=NOW).of(other.clinic_id)
 
-    assert Cause.OTHER_READER not in [one.cause for one in judge.findings(own, now=NOW)]
+    assert Cause.OTHER_READER not in [finding.cause for finding in judge.findings(own, now=NOW)]
     assert noted(other) == ("", None)
 
 

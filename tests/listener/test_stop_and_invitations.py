@@ -24,7 +24,7 @@ def test_a_withdrawal_stays_until_the_yes_in_the_new_chat(bot: Bot) -> None:
 
     ana.refresh_from_db()
     assert (ana.telegram_id, ana.consent) == (CHAT, Consent.WITHDRAWN)
-    assert [one.text.split()[0] for one in begun(bot).begun] == ["Hello!"]
+    assert [attempt.text.split()[0] for attempt in begun(bot).begun] == ["Hello!"]
     assert not leaves(bot, a_message(ana))
     comes_in(bot, a_text(CHAT, "/start"))
     ana.refresh_from_db()
@@ -114,7 +114,7 @@ def test_a_start_with_an_invitation_undoes_the_chat_s_stop_by_the_yes_only(bot: 
     comes_in(bot, a_text(CHAT, start))
 
     assert opt_outs.has_stopped(bot.clinic, CHAT)
-    assert [one.text.split()[0] for one in begun(bot).begun] == ["Hello!"]
+    assert [attempt.text.split()[0] for attempt in begun(bot).begun] == ["Hello!"]
     comes_in(bot, a_tap(CHAT, button_of(ana, "yes")))
     assert not opt_outs.has_stopped(bot.clinic, CHAT)
     arrive(bot)
@@ -144,7 +144,7 @@ def test_the_same_link_pressed_again_after_a_stop_asks_and_undoes_nothing(bot: B
 
     ana.refresh_from_db()
     assert ana.consent == Consent.WITHDRAWN
-    assert [one.text.split()[0] for one in begun(bot).begun] == ["Hello!"]
+    assert [attempt.text.split()[0] for attempt in begun(bot).begun] == ["Hello!"]
     comes_in(bot, a_text(CHAT, "/start"))
     ana.refresh_from_db()
     assert ana.consent == Consent.GIVEN
@@ -160,7 +160,7 @@ def test_a_link_that_links_nobody_undoes_nothing(bot: Bot, kind: str) -> None:
 
     assert opt_outs.has_stopped(bot.clinic, CHAT)
     later = NOW + dt.timedelta(minutes=2)
-    assert [one.text.split()[0] for one in begun(bot, later).begun] == ["This"]
+    assert [attempt.text.split()[0] for attempt in begun(bot, later).begun] == ["This"]
 
 
 def test_an_older_yes_than_the_stop_counts_no_more(bot: Bot) -> None:

@@ -57,7 +57,7 @@ def test_a_caption_edited_to_stop_is_a_stop_and_both_stay(bot: Bot) -> None:
     comes_in(bot, {"edited_message": message | {"caption": "Stop.", "edit_date": message["date"] + 5}})
 
     assert stopped(bot)
-    assert [one.text for one in Reply.objects.order_by("update_id")] == ["[photo] my arm", "[photo] Stop."]
+    assert [reply.text for reply in Reply.objects.order_by("update_id")] == ["[photo] my arm", "[photo] Stop."]
 
 
 @pytest.mark.parametrize(

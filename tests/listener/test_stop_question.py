@@ -47,7 +47,9 @@ def asked(bot: Bot) -> Message:
 
 def tap(bot: Bot, number: int) -> str:
     """Tap this button, and return the text that is shown over the chat."""
-    question = next(one for one in answers(bot) if one.buttons and "meant" in one.buttons[0][0]["callback_data"])
+    question = next(
+        answer for answer in answers(bot) if answer.buttons and "meant" in answer.buttons[0][0]["callback_data"]
+    )
     assert question.buttons
     button = question.buttons[number][0]
     taken = comes_in(bot, a_tap(CHAT, button["callback_data"], button["text"], message_id=90))
@@ -141,10 +143,10 @@ def test_a_stop_as_its_own_sentence_opts_out_and_staff_reads_the_rest(bot: Bot, 
 
     assert consent_of(ana) == Consent.WITHDRAWN
     assert said(bot) == ["Done: {clinic} sends"]
-    one = Conversation.objects.get(patient=ana)
-    assert one.standing == Standing.UNREAD
-    assert one.last_reply is not None
-    assert one.last_reply.text == "Stop. Thank you for all"
+    conversation = Conversation.objects.get(patient=ana)
+    assert conversation.standing == Standing.UNREAD
+    assert conversation.last_reply is not None
+    assert conversation.last_reply.text == "Stop. Thank you for all"
 
 
 def test_what_stands_behind_the_command_is_read_by_staff(bot: Bot, ana: Patient) -> None:

@@ -77,7 +77,7 @@ def test_an_answer_to_the_reminder_answers_both_and_stands_under_both(bot: Bot, 
 
     question.refresh_from_db()
     assert question.answered_at
-    assert [len(following(one, Follow.SHOWN)) for one in (question, reminder)] == [1, 1]
+    assert [len(following(message, Follow.SHOWN)) for message in (question, reminder)] == [1, 1]
 
 
 def test_words_that_answer_it_leave_it_to_staff_who_reads_them(bot: Bot, ana: Patient) -> None:

@@ -97,5 +97,5 @@ def a_heartbeat(kind: Kind, *, seconds: float = 2, health_url: str = "http://127
 def check(name: str, clinic: Clinic | None = None) -> CheckResult:
     """Run all checks at NOW, and return the check of this name, or else the first whose name begins so."""
     results = diagnostics.run(clinic, now=NOW)
-    exactly = [one for one in results if one.name == name]
-    return next(one for one in [*exactly, *results] if one.name.startswith(name))
+    exactly = [checked for checked in results if checked.name == name]
+    return next(checked for checked in [*exactly, *results] if checked.name.startswith(name))

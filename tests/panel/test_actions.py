@@ -188,7 +188,7 @@ def test_programs_decide_what_is_unknown() -> None:
     clinic = a_clinic()
     program = a_program(clinic, Role.ADMIN)
     message = failed(clinic, Reason.OUTCOME_UNKNOWN, at=dt.datetime.now(dt.UTC))
-    asked = [one["id"] for one in program.get("/api/mcp/unknown").json["items"]]
+    asked = [message["id"] for message in program.get("/api/mcp/unknown").json["items"]]
 
     answers = [program.post(f"/api/mcp/unknown/{message.id}", {"decision": "arrived"}).status for _ in range(2)]
 

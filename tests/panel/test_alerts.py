@@ -139,7 +139,7 @@ def test_an_acknowledged_loss_is_reported_no_longer(door: str) -> None:
     now = database_now()
     for seconds in (NOW - now).total_seconds() + 2, (NOW - now).total_seconds() + 60:
         a_heartbeat(Kind.LISTENER, seconds=seconds)
-    assert "listener_lost" in [one.cause for one in alerts.all_wrong(clinic, now=now)]
+    assert "listener_lost" in [problem.cause for problem in alerts.all_wrong(clinic, now=now)]
     Alert.objects.create(clinic=clinic, cause="listener_lost", words="Gone.", opened_at=now, seen_at=now)
 
     if door == "page":
@@ -151,7 +151,7 @@ def test_an_acknowledged_loss_is_reported_no_longer(door: str) -> None:
         assert program.post("/api/mcp/acknowledge", {}).status == 200
         assert program.post("/api/mcp/acknowledge", {}).status == 409
 
-    assert "listener_lost" not in [one.cause for one in alerts.all_wrong(clinic, now=database_now())]
+    assert "listener_lost" not in [problem.cause for problem in alerts.all_wrong(clinic, now=database_now())]
     assert (alerts.open_alerts(clinic), told()) == ([], [])
     assert AuditEntry.objects.filter(clinic=clinic, action="lost services acknowledged").exists()
 
@@ -295,7 +295,7 @@ def test_a_cry_for_help_is_told_without_a_name_and_the_next_one_again() -> None:
     ana, ben = (a_conversation(a_patient(clinic, name), urgent_at=NOW) for name in ("Ana Silva", "Ben Silva"))
 
     def wrong() -> list[Wrong]:
-        return [one for one in alerts.all_wrong(clinic, now=NOW) if one.cause.startswith("urgent_help:")]
+        return [problem for problem in alerts.all_wrong(clinic, now=NOW) if problem.cause.startswith("urgent_help:")]
 
     Conversation.objects.filter(pk=ben.pk).update(urgent_at=None)
     rounds(clinic, wrong(), first=NOW, last=NOW + SETTLED)
@@ -324,8 +324,8 @@ def test_admins_hear_of_a_webhook_that_takes_no_calls_and_that_it_does_again(sta
         hook.status = 204
         webhooks.reopen(a_caller(clinic, Role.ADMIN), webhook, now=at)
 
-    assert [one.cause for one in wrong if one not in well] == [runbook.WEBHOOK]
-    assert [one for one in alerts.all_wrong(clinic, now=NOW) if one.cause == runbook.WEBHOOK] == []
+    assert [problem.cause for problem in wrong if problem not in well] == [runbook.WEBHOOK]
+    assert [problem for problem in alerts.all_wrong(clinic, now=NOW) if problem.cause == runbook.WEBHOOK] == []
 
 
 def test_a_test_that_was_taken_ends_the_rest_of_a_webhook() -> None:

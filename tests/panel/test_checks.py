@@ -45,7 +45,7 @@ def test_a_token_that_another_key_sealed_is_found() -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE clinics_bot SET token = %s WHERE telegram_id = %s", [b"\x01" * 60, bot.telegram_id])
 
-    found = next(one for one in checks_inside.configuration(None, now=NOW) if one.name == "Secret key")
+    found = next(checked for checked in checks_inside.configuration(None, now=NOW) if checked.name == "Secret key")
 
     assert (found.result, Bot.objects.count()) == ("failed", 1)
 
@@ -89,7 +89,7 @@ def test_a_superuser_is_warned_of() -> None:
     found = check("Database's user")
 
     assert (found.result, found.value) == ("warning", "postgres is a superuser")
-    assert "Database's user" not in [one.name for one in diagnostics.run(a_clinic(), now=NOW)]
+    assert "Database's user" not in [checked.name for checked in diagnostics.run(a_clinic(), now=NOW)]
 
 
 def test_entries_that_wait_too_long_for_their_place_in_the_chain_are_counted() -> None:
@@ -169,7 +169,7 @@ def test_a_database_that_does_not_answer_fails_and_leaves_the_rest_alone() -> No
     with connection.execute_wrapper(_refuse_all):
         results = diagnostics.run(now=NOW)
 
-    by_name = {one.name: one.result for one in results}
+    by_name = {checked.name: checked.result for checked in results}
     assert (by_name["Database reachable"], by_name["Disk"] in ("ok", "warning")) == ("failed", True)
 
 
@@ -211,7 +211,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         a_heartbeat(kind)
     a_bot(a_clinic(slug="linden"), sandbox=settings_now.SANDBOX_ON)
 
-    names = {one.name.partition(" on ")[0] for one in diagnostics.run(now=NOW)}
+    names = {checked.name.partition(" on ")[0] for checked in diagnostics.run(now=NOW)}
 
     assert names - {"SQLite's version", "Database's user"} == {
         *(f"{kind.label} alive" for kind in Kind),
@@ -261,8 +261,8 @@ def _refuse_all(
 def test_what_another_clinic_s_sending_suffers_from_is_not_told() -> None:
     a_clinic(sending_paused_at=NOW)
     clinic = a_clinic()
-    for one in Clinic.objects.all():
-        a_bot(one, sandbox=settings_now.SANDBOX_ON)
+    for served in Clinic.objects.all():
+        a_bot(served, sandbox=settings_now.SANDBOX_ON)
     for kind in Kind:
         a_heartbeat(kind)
 

@@ -31,7 +31,7 @@ def _database(monkeypatch: pytest.MonkeyPatch, host: str, **options: str) -> Non
 
 
 def test_it_is_among_all_checks_of_doctor_and_control_panel() -> None:
-    assert "Encrypted connections" in [one.name for one in diagnostics.run(now=NOW)]
+    assert "Encrypted connections" in [checked.name for checked in diagnostics.run(now=NOW)]
 
 
 @on_postgresql

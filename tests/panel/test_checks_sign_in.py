@@ -39,4 +39,4 @@ def test_practice_needs_no_second_step() -> None:
     a_clinic()
 
     assert "practice" in check().value
-    assert "Second step" in [one.name for one in diagnostics.run(now=NOW)]
+    assert "Second step" in [checked.name for checked in diagnostics.run(now=NOW)]

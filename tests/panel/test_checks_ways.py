@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def check(name: str, clinic: Clinic | None = None) -> CheckResult:
-    return next(one for one in checks_ways.ways(clinic, now=NOW) if one.name == name)
+    return next(checked for checked in checks_ways.ways(clinic, now=NOW) if checked.name == name)
 
 
 def _set(settings: Settings, **values: object) -> None:
@@ -71,7 +71,7 @@ def test_a_proxy_that_is_not_there_fails(settings: Settings) -> None:
 
 
 def test_without_a_proxy_to_telegram_there_is_nothing_to_check() -> None:
-    assert [one.name for one in checks_ways.ways(None, now=NOW)] == ["Proxies before the pages"]
+    assert [checked.name for checked in checks_ways.ways(None, now=NOW)] == ["Proxies before the pages"]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_a_sign_in_service_of_no_clinic_is_warned_of(settings: Settings) -> None
 def test_a_clinic_sees_nothing_of_another_clinics_sign_in_service(settings: Settings) -> None:
     settings.OIDC_PROVIDERS = {"linden": a_provider("http://127.0.0.1:9")}
 
-    names = [one.name for one in checks_ways.ways(a_clinic(slug="birch"), now=NOW)]
+    names = [checked.name for checked in checks_ways.ways(a_clinic(slug="birch"), now=NOW)]
 
     assert names == ["Proxies before the pages"]

@@ -182,7 +182,7 @@ def test_a_dispatcher_that_runs_and_cannot_write_is_not_said_to_be_missing() -> 
 
     assert report.status == "degraded"
     assert health.sentence(report) == words
-    assert [one.cause for one in report.findings] == [Cause.DATABASE_READ_ONLY]
+    assert [finding.cause for finding in report.findings] == [Cause.DATABASE_READ_ONLY]
 
 
 def test_a_listener_that_takes_the_call_and_answers_nothing_hangs() -> None:
@@ -191,7 +191,7 @@ def test_a_listener_that_takes_the_call_and_answers_nothing_hangs() -> None:
         a_heartbeat(Kind.LISTENER, seconds=60, health_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         report = health.check(now=NOW)
 
-    assert [one.cause for one in report.findings] == [Cause.LISTENER_HANGS]
+    assert [finding.cause for finding in report.findings] == [Cause.LISTENER_HANGS]
     assert "The listener hangs" in health.sentence(report)
 
 
@@ -201,7 +201,7 @@ def test_a_service_whose_address_nobody_answers_at_is_not_running() -> None:
         a_heartbeat(Kind.LISTENER, seconds=60)
         report = health.check(now=NOW)
 
-    assert [one.cause for one in report.findings] == [Cause.LISTENER_MISSING]
+    assert [finding.cause for finding in report.findings] == [Cause.LISTENER_MISSING]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_the_troubles_of_a_database_are_told_apart(error: Exception, cause: str,
     with connection.execute_wrapper(fail):
         report = health.check(now=NOW)
 
-    assert (report.status, [one.cause for one in report.findings][:1]) == ("down", [cause])
+    assert (report.status, [finding.cause for finding in report.findings][:1]) == ("down", [cause])
     assert words in health.sentence(report)
     assert "ana" not in health.sentence(report)
 
@@ -263,4 +263,4 @@ def test_a_connection_that_was_cut_is_reported_and_then_made_anew() -> None:
         reports.append(health.check_from_outside_now())
 
     assert reports[0].findings[0].cause == Cause.DATABASE_GONE
-    assert Cause.DATABASE_GONE not in {one.cause for one in reports[1].findings}
+    assert Cause.DATABASE_GONE not in {finding.cause for finding in reports[1].findings}

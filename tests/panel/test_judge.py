@@ -15,11 +15,11 @@ from tests.panel.stories import ago, all_alive, beat, facts, of_the_sandbox, sen
 
 
 def verdict(clinic: Sending) -> str:
-    return worst(one.status for one in judge.findings(facts(clinic), now=NOW))
+    return worst(finding.status for finding in judge.findings(facts(clinic), now=NOW))
 
 
 def words(clinic: Sending) -> str:
-    return " ".join(one.words for one in judge.findings(facts(clinic), now=NOW))
+    return " ".join(finding.words for finding in judge.findings(facts(clinic), now=NOW))
 
 
 def test_nothing_is_wrong_while_all_services_live_and_nothing_waits() -> None:
@@ -97,14 +97,14 @@ def test_what_a_living_dispatcher_says_goes_before_its_stale_heartbeat_also_once
 def test_a_missing_dispatcher_alone_degrades() -> None:
     found = judge.findings(facts(beats=(beat(Kind.WEB), beat(Kind.LISTENER))), now=NOW)
 
-    assert [one.status for one in found] == ["degraded"]
+    assert [finding.status for finding in found] == ["degraded"]
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_service_that_was_silent_for_over_fifteen_seconds_is_not_alive(kind: Kind) -> None:
     beats = tuple(beat(each, seconds=16 if each == kind else 2) for each in Kind)
 
-    assert worst(one.status for one in judge.findings(facts(beats=beats), now=NOW)) == "degraded"
+    assert worst(finding.status for finding in judge.findings(facts(beats=beats), now=NOW)) == "degraded"
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -112,7 +112,7 @@ def test_one_of_several_that_has_gone_without_a_goodbye_degrades_for_an_hour(kin
     def found(minutes: float) -> list[Finding]:
         return judge.findings(facts(beats=(*all_alive(), beat(kind, seconds=minutes * 60))), now=NOW)
 
-    assert [(one.status, one.cause) for one in found(1)] == [("degraded", f"{kind}_lost")]
+    assert [(finding.status, finding.cause) for finding in found(1)] == [("degraded", f"{kind}_lost")]
     assert "(on host), 59 min ago" in found(59.9)[0].words
     assert found(60.1) == []
 
@@ -164,4 +164,4 @@ def test_a_closing_that_is_over_holds_nothing_back() -> None:
 def test_the_worst_comes_first() -> None:
     found = judge.findings(facts(sending(reminder_since=ago(minutes=9), marked_since=ago(minutes=2))), now=NOW)
 
-    assert [one.status for one in found] == ["down", "degraded"]
+    assert [finding.status for finding in found] == ["down", "degraded"]

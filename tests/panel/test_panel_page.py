@@ -131,7 +131,7 @@ def test_failures_are_grouped_by_code_with_what_to_do() -> None:
 
     found = message_counts.failures(patient.clinic, now=NOW)
 
-    assert [(one.code, one.count) for one in found] == [("blocked", 2), ("too_late", 1)]
+    assert [(failures.code, failures.count) for failures in found] == [("blocked", 2), ("too_late", 1)]
     assert "unblock" in found[0].sentence
 
 

@@ -127,7 +127,7 @@ def test_the_newest_hash_goes_to_the_webhooks_once_a_day(clinic: Clinic) -> None
 
     head = chain.head(clinic.pk)
     assert head
-    told = [one.more for one in Delivery.objects.filter(kind=Kind.AUDIT).order_by("at")]
+    told = [delivery.more for delivery in Delivery.objects.filter(kind=Kind.AUDIT).order_by("at")]
     assert told == [{"number": head.number, "hash": head.hash}] * 2
 
 

@@ -85,8 +85,12 @@ def _next(request: web.Request, fault: str, page: int) -> str:
 
 def _bundle(found: list[Patient], shown: list[Patient], links: list[dict[str, str]]) -> web.Response:
     entries = [
-        {"fullUrl": f"urn:uuid:{one.id}", "resource": json.loads(one.model_dump_json()), "search": {"mode": "match"}}
-        for one in shown
+        {
+            "fullUrl": f"urn:uuid:{resource.id}",
+            "resource": json.loads(resource.model_dump_json()),
+            "search": {"mode": "match"},
+        }
+        for resource in shown
     ]
     bundle: dict[str, object] = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links}
     if entries:
@@ -106,10 +110,10 @@ async def search(request: web.Request) -> web.Response:
         await _drip(request)
     if fault == "half a page" and page > 0:
         return web.Response(text='{"resourceType": "Bundle", "type":', content_type="application/fhir+json")
-    found = [Patient.model_validate(one) for one in told["patients"]]
+    found = [Patient.model_validate(resource) for resource in told["patients"]]
     since = request.query.get("_lastUpdated")
     if since:
-        found = [one for one in found if _updated(one) >= dt.datetime.fromisoformat(since[2:])]
+        found = [resource for resource in found if _updated(resource) >= dt.datetime.fromisoformat(since[2:])]
     found.sort(key=_updated)
     _note(told["log"], f"{since or 'all'} {page}")
     shown = found[page * PAGE : (page + 1) * PAGE]

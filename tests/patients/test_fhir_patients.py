@@ -230,4 +230,4 @@ def test_a_language_that_is_none_costs_a_note_and_the_next_code_is_looked_at(sta
 
     assert (numbers(wrong), sync.reasons(wrong)[0][1].partition(":")[0]) == ((1, 0, 0, 0, 1), "language")
     assert numbers(right) == (1, 0, 0, 0, 0)
-    assert [Patient.objects.get(clinic=one).language for one in (first, second)] == ["pt", "sgn-US"]
+    assert [Patient.objects.get(clinic=served).language for served in (first, second)] == ["pt", "sgn-US"]

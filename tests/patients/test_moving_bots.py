@@ -51,7 +51,7 @@ def test_start_in_the_new_clinic_undoes_the_stop_there_alone(before: Clinic) -> 
 
     consent.restore(clinic, CHAT, source="patient: /start", now=NOW + HOUR)
 
-    assert [opt_outs.has_stopped(one, CHAT) for one in (clinic, before)] == [False, True]
+    assert [opt_outs.has_stopped(served, CHAT) for served in (clinic, before)] == [False, True]
     third = a_clinic()
     bots.connect(clinic, f"555555555:{'A' * 35}", "oak_bot", sandbox=True, now=NOW + 2 * HOUR)
     bots.connect(third, TOKENS[0], "linden_bot", sandbox=True, now=NOW + 2 * HOUR)

@@ -107,7 +107,7 @@ def test_unseen_characters_leave_a_new_id_and_the_same_file_again_changes_nothin
     third = imported(clinic, file)
 
     assert Patient.objects.get().external_id == "P-1"
-    assert [(one.added, one.unchanged, one.refused) for one in (first, second, without, third)] == [
+    assert [(run.added, run.unchanged, run.refused) for run in (first, second, without, third)] == [
         (1, 0, []),
         *[(0, 1, [])] * 3,
     ]

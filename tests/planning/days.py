@@ -35,7 +35,7 @@ def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
     while True:
         with transaction.atomic():
             came = begin_round(a_round(bot), now=now)
-            lifecycle.record([_sent(one, now) for one in came.begun])
+            lifecycle.record([_sent(attempt, now) for attempt in came.begun])
         sent += came.begun
         if came.next_ready is None or came.next_ready > now:
             return sent

@@ -162,26 +162,32 @@ def test_a_year_of_a_busy_clinic() -> None:
     people = {zone: a_patient(bot.clinic, name=zone, timezone=zone) for zone in ZONES}
     moving, in_hospital = people["Europe/Berlin"], people["Asia/Kathmandu"]
     for plan in PLANS:
-        values = {"patients": [str(one.id) for one in people.values()], "text": plan.text, "timezone": "patient"}
+        values = {
+            "patients": [str(patient.id) for patient in people.values()],
+            "text": plan.text,
+            "timezone": "patient",
+        }
         draft = drafts.read(bot.clinic, values | plan.asked, now=START)
         edit.create(a_caller(bot.clinic), draft, now=START)
 
     live_through_the_year(bot, moving, in_hospital)
 
-    wanted = Counter(promise for zone, one in people.items() for promise in promised(one, _zones_of(zone)))
+    wanted = Counter(promise for zone, patient in people.items() for promise in promised(patient, _zones_of(zone)))
     pause_ends = dt.datetime.combine(PAUSE[1], dt.time(), tzinfo=ZoneInfo("Asia/Kathmandu"))
     paused = {
-        one for one in wanted if one[1] == in_hospital.name and PAUSE[0].date() <= one[2].date() and one[2] < pause_ends
+        promise
+        for promise in wanted
+        if promise[1] == in_hospital.name and PAUSE[0].date() <= promise[2].date() and promise[2] < pause_ends
     }
-    swallowed = {one for one in wanted if OUTAGE[0] <= one[2] < OUTAGE[1]} - _good_after_the_outage(wanted)
+    swallowed = {promise for promise in wanted if OUTAGE[0] <= promise[2] < OUTAGE[1]} - _good_after_the_outage(wanted)
     rows = Message.objects.filter(due_at__lt=START + YEAR * DAY).select_related("version", "patient")
-    left = Counter(_promise(one) for one in rows if one.status == Status.SENT)
+    left = Counter(_promise(message) for message in rows if message.status == Status.SENT)
     assert left == wanted - Counter(paused) - Counter(swallowed)
-    failed = {_promise(one): one.reason for one in rows if one.status == Status.FAILED}
+    failed = {_promise(message): message.reason for message in rows if message.status == Status.FAILED}
     assert set(failed) == swallowed
     assert set(failed.values()) <= {Reason.TOO_LATE, Reason.SUPERSEDED}
     assert Attempt.objects.count() == left.total()
-    assert [one for one in rows if one.sent_at and not _on_time(one)] == []
+    assert [message for message in rows if message.sent_at and not _on_time(message)] == []
 
 
 def _on_time(message: Message) -> bool:
@@ -194,7 +200,11 @@ def _on_time(message: Message) -> bool:
 
 def _good_after_the_outage(wanted: Counter[Promise]) -> set[Promise]:
     """Return the Messages due within `late_after` before the end of the outage: an hour, for broadcasts half a day."""
-    return {one for one in wanted if OUTAGE[1] - dt.timedelta(hours=12 if one[0] == "late" else 1) < one[2] < OUTAGE[1]}
+    return {
+        promise
+        for promise in wanted
+        if OUTAGE[1] - dt.timedelta(hours=12 if promise[0] == "late" else 1) < promise[2] < OUTAGE[1]
+    }
 
 
 def _zones_of(zone: str) -> Callable[[dt.datetime], str]:

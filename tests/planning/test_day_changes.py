@@ -35,7 +35,7 @@ def moved(
 
 
 def codes(warnings: tuple[Warning, ...]) -> list[str]:
-    return [one.code for one in warnings]
+    return [warning.code for warning in warnings]
 
 
 def test_a_day_that_is_left_without_a_message_across_the_date_line_is_named(clinic: Clinic) -> None:
@@ -52,7 +52,7 @@ def test_a_second_message_on_one_day_across_the_date_line_warns(clinic: Clinic) 
         clinic, "Pacific/Honolulu", "Pacific/Auckland", dt.datetime(2026, 12, 2, 19, 30, tzinfo=dt.UTC)
     )
 
-    assert [(one.code, one.patient) for one in warnings] == [("again_today", ana.id)]
+    assert [(warning.code, warning.patient) for warning in warnings] == [("again_today", ana.id)]
 
 
 @pytest.mark.parametrize("then", ["Europe/London", "Europe/Helsinki", "America/New_York"])

@@ -48,7 +48,7 @@ def made(schedule: Schedule, name: str = "2026-12-10T09:00", **changes: Any) -> 
 def of(schedule: Schedule) -> list[str]:
     """Return when its Messages beyond the horizon are due."""
     found = Message.objects.filter(schedule=schedule, due_at__gt=NOW + 3 * DAY).order_by("due_at")
-    return [f"{one.due_at:%d %H:%M}" for one in found]
+    return [f"{message.due_at:%d %H:%M}" for message in found]
 
 
 def coming(schedule: Schedule, count: int = 10) -> list[str]:
@@ -175,7 +175,7 @@ def test_who_has_none_yet_still_gets_it_at_its_old_instant(clinic: Clinic) -> No
 
     acts.edit(nurse, message, send_at=at(6, 20), now=NOW)
 
-    assert [one for one in coming(series) if one in ("06 20:00", "10 09:00")] == ["06 20:00", "10 09:00"]
+    assert [time for time in coming(series) if time in ("06 20:00", "10 09:00")] == ["06 20:00", "10 09:00"]
 
 
 def test_one_that_goes_out_once_is_still_among_what_goes_out_later(clinic: Clinic) -> None:

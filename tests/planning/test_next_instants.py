@@ -144,12 +144,12 @@ def test_an_occurrence_that_was_sent_before_the_patient_crossed_the_date_line_is
 def test_many_schedules_are_asked_about_together(clinic: Clinic) -> None:
     schedules = [planned(clinic, a_patient(clinic), recurrence=DAILY).schedule for _ in range(3)]
 
-    with CaptureQueriesContext(connection) as one:
+    with CaptureQueriesContext(connection) as for_one:
         next_instants(clinic, schedules[:1], now=NOW)
     with CaptureQueriesContext(connection) as three:
         found = next_instants(clinic, schedules, now=NOW)
 
-    assert len(three) == len(one)
+    assert len(three) == len(for_one)
     assert {tuple(instants) for instants in found.values()} == {tuple(at_eight(2, 3, 4, 5, 6))}
 
 

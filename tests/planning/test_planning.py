@@ -280,7 +280,9 @@ def test_a_message_dropped_on_its_own_day_stays_on_record() -> None:
 
     today = Message.objects.get(schedule=made.schedule, occurrence="2026-12-01T12:00")
     assert (today.status, today.reason) == (Status.FAILED, Reason.TOO_LATE)
-    assert [(one.code, one.patient) for one in after.warnings if one.patient] == [("none_today", patient.id)]
+    assert [(warning.code, warning.patient) for warning in after.warnings if warning.patient] == [
+        ("none_today", patient.id)
+    ]
 
 
 def test_one_schedule_for_a_thousand_patients_is_planned_in_the_request() -> None:

@@ -42,7 +42,7 @@ def message(schedule: Schedule, name: str) -> Message:
 
 def of(schedule: Schedule) -> list[tuple[str, str]]:
     found = Message.objects.filter(schedule=schedule).order_by("due_at", "occurrence")
-    return [(f"{one.due_at:%d %H:%M}", one.status) for one in found]
+    return [(f"{message.due_at:%d %H:%M}", message.status) for message in found]
 
 
 def test_a_one_time_message_in_a_persons_words_moves_to_another_day(clinic: Clinic) -> None:
@@ -151,7 +151,7 @@ def test_what_may_have_arrived_this_morning_counts_as_todays(clinic: Clinic, col
     plan(now=at(2, 9))
 
     assert [
-        one for one in of(series) if one[0].startswith("02") and one[1] == Status.PENDING and one[0] > "02 08:00"
+        row for row in of(series) if row[0].startswith("02") and row[1] == Status.PENDING and row[0] > "02 08:00"
     ] == []
 
 
@@ -165,7 +165,7 @@ def test_the_two_of_a_day_trade_places_and_nothing_is_sent_twice(clinic: Clinic)
     run(bot, since=at(2, 12), until=at(3, 7))
     run(bot, since=at(3, 7), until=at(4, 7))
 
-    assert [one for one, status in of(series) if status == Status.SENT] == [
+    assert [time for time, status in of(series) if status == Status.SENT] == [
         "02 08:00",
         "02 20:00",
         "03 20:00",
@@ -179,7 +179,9 @@ def test_words_for_a_day_that_the_series_no_longer_has_stay_and_the_day_is_named
 
     after = changed(series, recurrence={"frequency": "weekly", "weekdays": ["we"]})
 
-    assert [(one.code, "3 December 2026" in one.message) for one in after.warnings] == [("hand_edited", True)]
+    assert [(warning.code, "3 December 2026" in warning.message) for warning in after.warnings] == [
+        ("hand_edited", True)
+    ]
     assert message(series, "2026-12-03T09:00").status == Status.PENDING
 
 
@@ -191,7 +193,9 @@ def test_a_skip_on_a_day_that_the_series_no_longer_has_is_named(clinic: Clinic) 
 
     after = changed(series, recurrence={"frequency": "weekly", "weekdays": ["we", "fr"], "except": kept})
 
-    assert [(one.code, "10 December 2026" in one.message) for one in after.warnings] == [("skipped_before", True)]
+    assert [(warning.code, "10 December 2026" in warning.message) for warning in after.warnings] == [
+        ("skipped_before", True)
+    ]
 
 
 def test_a_skip_on_a_day_that_gets_one_time_more_stays_and_the_day_is_named(clinic: Clinic) -> None:
@@ -202,7 +206,9 @@ def test_a_skip_on_a_day_that_gets_one_time_more_stays_and_the_day_is_named(clin
 
     after = changed(series, recurrence=DAILY | {"times": ["09:00", "14:00", "20:00"], "except": kept})
 
-    assert [(one.code, "4 December 2026" in one.message) for one in after.warnings] == [("skipped_before", True)]
+    assert [(warning.code, "4 December 2026" in warning.message) for warning in after.warnings] == [
+        ("skipped_before", True)
+    ]
     assert (after.schedule.recurrence or {})["except"] == ["2026-12-04T20:00"]
 
 
@@ -234,8 +240,8 @@ def test_another_number_of_times_names_each_day_that_a_person_took_something_out
     plan(now=NOW + DAY)
 
     code = "skipped_before" if by == "skip" else "hand_edited"
-    assert [(one.code, "3 December 2026" in one.message) for one in after.warnings] == [(code, True)]
-    assert [one[11:] for one in occurrences(after.schedule) if one.startswith("2026-12-03")] == goes
+    assert [(warning.code, "3 December 2026" in warning.message) for warning in after.warnings] == [(code, True)]
+    assert [name[11:] for name in occurrences(after.schedule) if name.startswith("2026-12-03")] == goes
 
 
 @pytest.mark.parametrize("by", ["skip", "cancel"])
@@ -253,7 +259,7 @@ def test_what_was_skipped_at_an_hour_that_is_no_more_takes_nothing_out_that_come
         changed(series, recurrence=DAILY | {"times": times, "except": (series.recurrence or {})["except"]})
     plan(now=NOW + DAY)
 
-    assert [one for one in occurrences(series) if one.startswith("2026-12-03")] == ["2026-12-03T09:00"]
+    assert [name for name in occurrences(series) if name.startswith("2026-12-03")] == ["2026-12-03T09:00"]
 
 
 def test_a_days_second_one_that_was_skipped_stays_skipped_at_another_hour(clinic: Clinic) -> None:
@@ -265,8 +271,8 @@ def test_a_days_second_one_that_was_skipped_stays_skipped_at_another_hour(clinic
         after = changed(series, recurrence=DAILY | {"times": times, "except": (series.recurrence or {})["except"]})
     plan(now=NOW + DAY)
 
-    assert [one.code for one in after.warnings] == ["skipped_before"]
-    assert [one for one in occurrences(series) if one.startswith("2026-12-03")] == ["2026-12-03T10:00"]
+    assert [warning.code for warning in after.warnings] == ["skipped_before"]
+    assert [name for name in occurrences(series) if name.startswith("2026-12-03")] == ["2026-12-03T10:00"]
 
 
 def test_the_same_times_back_again_leave_out_what_was_left_out(clinic: Clinic) -> None:

@@ -41,7 +41,7 @@ def ana(clinic: Clinic) -> Patient:
 
 def sent(*schedules: Schedule) -> list[str]:
     found = Message.objects.filter(schedule__in=schedules, status=Status.SENT).order_by("due_at")
-    return [f"{one.due_at.astimezone(dt.timezone(HOUR)):%d %H:%M}" for one in found]
+    return [f"{message.due_at.astimezone(dt.timezone(HOUR)):%d %H:%M}" for message in found]
 
 
 def live(bot: Bot, *, until: dt.datetime, since: dt.datetime = NOW) -> None:
@@ -188,9 +188,9 @@ def test_the_last_day_stays_the_last_day_over_a_split(
 
     after, old = split(made, since, NOW, text="New words")
 
-    for one in (after.schedule, old):
-        assert one.recurrence is not None
-        assert one.recurrence["month_days"] == [int(start[8:10])]
+    for part in (after.schedule, old):
+        assert part.recurrence is not None
+        assert part.recurrence["month_days"] == [int(start[8:10])]
     assert then in {str(wall.date()) for wall in _walls(after.schedule, 4)}
 
 
@@ -244,7 +244,7 @@ def test_who_had_todays_gets_no_second_one_today_by_a_new_time(
     after = changed(made, now=NOON, starts_at=f"2026-12-02T{time}")
     live(bot, since=NOON, until=NOON + 2 * DAY)
 
-    assert not {one.code for one in after.warnings} & {"none_today", "again_today", "none_on"}
+    assert not {warning.code for warning in after.warnings} & {"none_today", "again_today", "none_on"}
     assert sent(made)[:2] == ["02 09:00", f"03 {time}"]
 
 
@@ -306,7 +306,7 @@ def test_where_a_day_has_another_number_of_times_the_days_that_a_person_touched_
 
     after = changed(made, recurrence=DAILY | {"times": ["10:00"], "except": (made.recurrence or {})["except"]})
 
-    assert [(one.code, one.message) for one in after.warnings] == [
+    assert [(warning.code, warning.message) for warning in after.warnings] == [
         (
             "skipped_before",
             "Somebody skipped 4 December 2026, and a day now has more or fewer times than before. Check these days.",

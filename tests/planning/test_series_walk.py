@@ -105,11 +105,11 @@ class Story:
             return
         assert shown.warnings == made.warnings
         self.series += [made.schedule] if made.schedule.pk != schedule.pk else []
-        for one in shown.occurrences:
+        for due in shown.occurrences:
             for message in Message.objects.filter(
-                schedule=made.schedule, occurrence=one.occurrence, time_by_hand=False
+                schedule=made.schedule, occurrence=due.occurrence, time_by_hand=False
             ):
-                assert (message.status, message.due_at) == (Status.PENDING, one.due_at)
+                assert (message.status, message.due_at) == (Status.PENDING, due.due_at)
         today = {self.today(schedule), self.today(made.schedule)}
         beside = (-1, 0, 1) if act == "zone" else (0,)
         self.disturbed |= {day + number * DAY for day in today for number in beside}
@@ -143,20 +143,20 @@ class Story:
 
     def number(self, day: dt.date) -> int:
         """Return how many times the rules give a day, before exceptions."""
-        return len({wall for one in self.series for wall in times_of(one).on(day) if self._stands(one, wall)})
+        return len({wall for part in self.series for wall in times_of(part).on(day) if self._stands(part, wall)})
 
-    def _stands(self, one: Schedule, wall: dt.datetime) -> bool:
+    def _stands(self, part: Schedule, wall: dt.datetime) -> bool:
         """Return whether a wall time is this part's own: the day on which a series splits is both parts'."""
-        later = Schedule.objects.filter(split_from=one).first()
+        later = Schedule.objects.filter(split_from=part).first()
         return later is None or wall < walls.parse_wall(later.starts_at)
 
     def wanted(self, day: dt.date) -> set[str]:
         """The names that the rules give a day, but for what was skipped, and what was cancelled by hand."""
         names = {
             walls.wall_name(wall)
-            for one in self.series
-            for wall in times_of(one).on(day)
-            if gives(timing_of(one), walls.wall_name(wall))
+            for part in self.series
+            for wall in times_of(part).on(day)
+            if gives(timing_of(part), walls.wall_name(wall))
         }
         return names - set(self.messages(day).filter(reason=Reason.BY_PERSON).values_list("occurrence", flat=True))
 

@@ -30,7 +30,7 @@ def body(*patients: Patient, **fields: Any) -> dict[str, Any]:
 
 
 def similar(answer: dict[str, Any]) -> list[str]:
-    return [one["message"] for one in answer["warnings"] if one["code"] == "similar_same_day"]
+    return [warning["message"] for warning in answer["warnings"] if warning["code"] == "similar_same_day"]
 
 
 @pytest.mark.parametrize(

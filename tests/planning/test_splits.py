@@ -68,7 +68,7 @@ def test_a_day_that_splits_a_series_is_sent_once() -> None:
     run(bot, since=NOW + 2 * DAY, until=NOW + 3 * DAY)
 
     sent = Message.objects.filter(status=Status.SENT, due_at__gte=NOW).order_by("due_at")
-    assert [f"{one.due_at:%d %H:%M}" for one in sent] == ["01 09:00", "02 14:00", "03 14:00"]
+    assert [f"{message.due_at:%d %H:%M}" for message in sent] == ["01 09:00", "02 14:00", "03 14:00"]
     assert walls(old)[-1] == "2026-12-01T09:00"
     assert new.starts_at == "2026-12-02T14:00"
 
@@ -129,9 +129,9 @@ def test_a_day_with_several_times_is_cut_where_it_was_chosen(
 
     after = split(before, f"2026-12-04{since}", recurrence=DAILY | {"times": times}, starts_at=f"2026-12-02T{times[0]}")
 
-    assert [one[11:] for one in walls(before) if one.startswith("2026-12-04")] == old
-    assert [one[11:] for one in walls(after) if one.startswith("2026-12-04")] == new
-    assert [one[11:] for one in walls(after) if one.startswith("2026-12-05")] == times
+    assert [name[11:] for name in walls(before) if name.startswith("2026-12-04")] == old
+    assert [name[11:] for name in walls(after) if name.startswith("2026-12-04")] == new
+    assert [name[11:] for name in walls(after) if name.startswith("2026-12-05")] == times
 
 
 def test_a_count_that_comes_back_unchanged_is_that_of_both_parts() -> None:
@@ -324,17 +324,17 @@ def test_both_parts_of_a_split_together_are_one_series(
 
     assert found.ended is not None
     kept = list(recurrence.occurrences(start, found.ended))
-    assert kept == [one for one in _some(timing, 60) if one < wall]
+    assert kept == [at for at in _some(timing, 60) if at < wall]
     new = _some(found.draft.timing, 60)
     # On the same days, and on no day more than either series has.
-    assert {(one.date() - start.date()).days % interval for one in new} == {0}
+    assert {(at.date() - start.date()).days % interval for at in new} == {0}
     assert new[0].date() >= wall.date()
     if len(before) == len(after):
         name = wall_name(wall)
         assert wall_name(new[0]) <= found.new_names([name])[name]
         assert new[0].date() == wall.date()
         assert count is None or len(kept) + len(new) == count
-        on_the_day = [one for one in (*kept, *new) if one.date() == wall.date()]
+        on_the_day = [at for at in (*kept, *new) if at.date() == wall.date()]
         assert len(on_the_day) == len(before) or count is not None
 
 

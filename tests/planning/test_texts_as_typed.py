@@ -38,17 +38,17 @@ def test_a_newline_is_a_newline_however_a_program_writes_it() -> None:
 def test_a_newline_is_a_newline_in_every_form() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic)
-    one: Conversation = a_conversation(patient)
+    conversation: Conversation = a_conversation(patient)
     message = a_message(patient, due_at=soon(300))
     client = signed_in(clinic)
 
     client.post("/scheduled-messages/new", typed(patient, text=TYPED))
     client.post(f"/scheduled-messages/{message.id}/edit", {"text": TYPED, "date": "2035-01-01", "time": "09:00"})
-    client.post(f"/inbox/{one.id}/answer", {"id": str(nobody()), "text": TYPED})
+    client.post(f"/inbox/{conversation.id}/answer", {"id": str(nobody()), "text": TYPED})
 
     assert Version.objects.get().text == KEPT
-    assert {one.text for one in Message.objects.filter(schedule=None)} == {KEPT}
-    assert inbox.find(clinic, one.id)
+    assert {message.text for message in Message.objects.filter(schedule=None)} == {KEPT}
+    assert inbox.find(clinic, conversation.id)
 
 
 def test_doubled_braces_warn_in_the_preview_and_in_each_answer() -> None:
@@ -64,7 +64,7 @@ def test_doubled_braces_warn_in_the_preview_and_in_each_answer() -> None:
     edited = program.patch(f"/messages/{message['id']}", {"text": "Dear {first_name}"}).json
 
     for answer in (preview, schedule, changed, message):
-        found = [one["message"] for one in answer["warnings"] if one["code"] == "literal_braces"]
+        found = [warning["message"] for warning in answer["warnings"] if warning["code"] == "literal_braces"]
         assert [sentence.partition(" ")[0] for sentence in found] == ["{{first_name}}", "{{time}}"]
     assert edited["warnings"] == []
 
@@ -72,7 +72,7 @@ def test_doubled_braces_warn_in_the_preview_and_in_each_answer() -> None:
 def test_doubled_braces_warn_in_the_forms() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic)
-    one = a_conversation(patient)
+    conversation = a_conversation(patient)
     message = a_message(patient, due_at=soon(300))
     client = signed_in(clinic)
     edit = {"text": DOUBLED, "date": "2035-01-01", "time": "09:00"}
@@ -81,7 +81,7 @@ def test_doubled_braces_warn_in_the_forms() -> None:
         client.post("/scheduled-messages/new", typed(patient, text=DOUBLED, do="preview")),
         client.post("/scheduled-messages/new", typed(patient, text=DOUBLED), follow=True),
         client.post(f"/scheduled-messages/{message.id}/edit", edit, follow=True),
-        client.post(f"/inbox/{one.id}/answer", {"id": str(nobody()), "text": DOUBLED}, follow=True),
+        client.post(f"/inbox/{conversation.id}/answer", {"id": str(nobody()), "text": DOUBLED}, follow=True),
     ]
 
     assert ["{{first_name}} has two braces: patients read it as it stands." in words(page) for page in shown] == [
@@ -96,4 +96,4 @@ def test_braces_that_are_meant_warn_of_nothing(text: str) -> None:
 
     answer = a_program(clinic, Role.PROVIDER).post("/schedules/preview", drafts.values_of(drafts.of(schedule)))
 
-    assert [one["code"] for one in answer.json["warnings"] if one["code"] == "literal_braces"] == []
+    assert [warning["code"] for warning in answer.json["warnings"] if warning["code"] == "literal_braces"] == []

@@ -69,13 +69,13 @@ def test_a_moved_occurrence_keeps_its_name() -> None:
 def test_nothing_goes_out_on_a_day_to_avoid(when: WhenAvoided) -> None:
     own = times(closed=YEAR_END)
 
-    walls = [one.local for one in found(a_timing(when_avoided=when), 60, own)]
+    walls = [due.local for due in found(a_timing(when_avoided=when), 60, own)]
 
     assert [wall for wall in walls if is_avoided(wall.date(), ALL, own.calendar)] == []
 
 
 def test_a_daily_series_gives_one_message_on_monday_and_not_three() -> None:
-    instants = [one.due_at for one in found(a_timing())]
+    instants = [due.due_at for due in found(a_timing())]
 
     assert len(instants) == len(set(instants))
 
@@ -83,13 +83,13 @@ def test_a_daily_series_gives_one_message_on_monday_and_not_three() -> None:
 def test_two_days_off_that_move_to_one_working_day_give_one_message() -> None:
     weekend = Recurrence(Frequency.WEEKLY, weekdays=("sa", "su"))
 
-    assert [one.occurrence for one in found(a_timing(weekend), 7)] == ["2026-12-06T09:00"]
+    assert [due.occurrence for due in found(a_timing(weekend), 7)] == ["2026-12-06T09:00"]
 
 
 def test_each_of_several_times_a_day_is_moved() -> None:
     saturdays = Recurrence(Frequency.WEEKLY, weekdays=("sa",), times=(dt.time(8), dt.time(14)))
 
-    locals_ = [f"{one.local:%a %H:%M}" for one in found(a_timing(saturdays), 7)]
+    locals_ = [f"{due.local:%a %H:%M}" for due in found(a_timing(saturdays), 7)]
 
     assert locals_ == ["Mon 08:00", "Mon 14:00"]
 
@@ -97,7 +97,7 @@ def test_each_of_several_times_a_day_is_moved() -> None:
 def test_a_fortnight_closed_is_moved_over_and_longer_is_skipped() -> None:
     monthly = Recurrence(Frequency.MONTHLY, month_days=(21, 20))
 
-    moved = [one.local.date() for one in found(a_timing(monthly), 45, times(closed=YEAR_END))]
+    moved = [due.local.date() for due in found(a_timing(monthly), 45, times(closed=YEAR_END))]
 
     assert moved == [dt.date(2027, 1, 4)]
 
@@ -117,13 +117,13 @@ def test_what_waits_for_the_end_of_a_fridays_quiet_hours_does_not_go_out_on_satu
         when_avoided=when,
     )
 
-    assert [f"{one.local:%a %H:%M}" for one in found(timing, 7)] == goes_out
+    assert [f"{due.local:%a %H:%M}" for due in found(timing, 7)] == goes_out
 
 
 def test_a_last_day_that_is_a_sunday_moves_to_the_first_of_the_next_month() -> None:
     monthly = Recurrence(Frequency.MONTHLY, month_days=(31,))
 
-    moved = {one.occurrence[:10]: one.local.date().isoformat() for one in found(a_timing(monthly), 100)}
+    moved = {due.occurrence[:10]: due.local.date().isoformat() for due in found(a_timing(monthly), 100)}
 
     assert (moved["2027-01-31"], moved["2027-02-28"]) == ("2027-02-01", "2027-03-01")
 
@@ -169,10 +169,10 @@ def test_a_holiday_moved_past_a_sunday_of_the_series_loses_neither() -> None:
     fridays_and_sundays = Recurrence(Frequency.WEEKLY, weekdays=("fr", "su"))
 
     at_christmas = [
-        one for one in found(a_timing(fridays_and_sundays, avoid=HOLIDAYS)) if one.occurrence > "2026-12-21"
+        due for due in found(a_timing(fridays_and_sundays, avoid=HOLIDAYS)) if due.occurrence > "2026-12-21"
     ]
 
-    assert [(one.occurrence[:10], f"{one.local:%a %d}") for one in at_christmas[:3]] == [
+    assert [(due.occurrence[:10], f"{due.local:%a %d}") for due in at_christmas[:3]] == [
         ("2026-12-27", "Sun 27"),
         ("2026-12-25", "Mon 28"),
         ("2027-01-03", "Sun 03"),
@@ -185,7 +185,7 @@ def test_what_comes_next_is_told_in_order_also_where_a_moved_occurrence_is_overt
 
     few = next_few(timing, "Europe/Berlin", times(closed=CHRISTMAS_EVE), after=START, count=2)
 
-    assert [one.local.date().day for one in few] == [25, 26]
+    assert [due.local.date().day for due in few] == [25, 26]
 
 
 def test_what_was_moved_and_waits_for_the_end_of_quiet_hours_still_gets_a_working_day() -> None:
@@ -197,7 +197,7 @@ def test_what_was_moved_and_waits_for_the_end_of_quiet_hours_still_gets_a_workin
         starts_at=dt.datetime(2027, 5, 6, 23),  # noqa: DTZ001  # a wall time
     )
 
-    assert [f"{one.local:%a %H:%M}" for one in found(timing, 200)] == ["Mon 08:00"]
+    assert [f"{due.local:%a %H:%M}" for due in found(timing, 200)] == ["Mon 08:00"]
 
 
 @settings(max_examples=150)
@@ -218,7 +218,7 @@ def test_every_day_and_every_move_agree_with_counting_day_by_day(
     days = {wall.date() for wall in all_walls(dt.datetime(2026, 12, 1, 9), rule, 120)}  # noqa: DTZ001
     counted = sorted(moved_by_counting(days, avoid, when, own).items())
     expected = [(on, day) for on, day in counted if START.date() <= on < START.date() + 60 * DAY]
-    assert [(one.local.date(), dt.date.fromisoformat(one.occurrence[:10])) for one in got] == expected
+    assert [(due.local.date(), dt.date.fromisoformat(due.occurrence[:10])) for due in got] == expected
 
 
 def moved_by_counting(days: set[dt.date], avoid: Avoid, when: WhenAvoided, own: ClinicTimes) -> dict[dt.date, dt.date]:
@@ -232,7 +232,14 @@ def moved_by_counting(days: set[dt.date], avoid: Avoid, when: WhenAvoided, own: 
         if (avoid.weekends and kinds[0]) or (avoid.holidays and kinds[1]) or (avoid.closed_days and kinds[2]):
             step = 1 if when is WhenAvoided.NEXT else -1
             ways = [day + DAY * step * far for far in range(1, 15)] if when is not WhenAvoided.SKIP else []
-            on = next((one for one in ways if one.weekday() < 5 and one not in public and one not in closed), None)
+            on = next(
+                (
+                    candidate
+                    for candidate in ways
+                    if candidate.weekday() < 5 and candidate not in public and candidate not in closed
+                ),
+                None,
+            )
         if on and (on not in found or abs(on - day) < abs(on - found[on])):
             found[on] = day
     return found
@@ -271,9 +278,9 @@ def test_planning_in_any_windows_gives_the_same_as_planning_at_once(
     ]
 
     whole = list(coming(timing, zone, own, after=edges[0], until=edges[-1]))
-    assert sorted(one.occurrence for part in parts for one in part) == sorted(one.occurrence for one in whole)
-    assert len({one.occurrence for one in whole}) == len(whole)
-    assert [one for one in whole if is_avoided(one.local.date(), ALL, own.calendar)] == []
+    assert sorted(due.occurrence for part in parts for due in part) == sorted(due.occurrence for due in whole)
+    assert len({due.occurrence for due in whole}) == len(whole)
+    assert [due for due in whole if is_avoided(due.local.date(), ALL, own.calendar)] == []
 
 
 def planned(clinic: Clinic, **changes: Any) -> Planned:

@@ -70,7 +70,9 @@ class Run:
 
     def unknown_to_the_backup(self) -> int:
         """Return how many messages arrived after the backup was made, up to now."""
-        return sum(one.at > self.since_backup and number_of(one.text) >= 0 for one in self.telegram.arrivals)
+        return sum(
+            arrival.at > self.since_backup and number_of(arrival.text) >= 0 for arrival in self.telegram.arrivals
+        )
 
     def after(self, place: Place, *journals: Path) -> None:
         """Restore into this place, go on there, and wait until nothing is pending."""
@@ -109,7 +111,7 @@ class Run:
             chat = self.dice.choice(chats)
             assert chat is not None
             self.telegram.hear(chat, "Thank you")
-            stopping = self.dice.choice([one for one in chats if one not in self.stops])
+            stopping = self.dice.choice([chat for chat in chats if chat not in self.stops])
             assert stopping is not None
             self.stops[stopping] = self.telegram.hear(stopping, "STOP")
             self._edit(self.dice.choice(self.messages))

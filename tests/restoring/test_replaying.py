@@ -220,7 +220,9 @@ def test_a_dose_whose_time_was_changed_after_the_copy_is_held_by_its_former_time
     patient, other = a_patient(clinic), a_patient(clinic)
     schedule = a_schedule(clinic, patient, other, starts_at="2026-12-01T20:00", recurrence={"frequency": "daily"})
     later = NOW + dt.timedelta(hours=2)
-    dose, others = (a_message(one, schedule, due_at=later, occurrence="2026-12-01T20:00") for one in (patient, other))
+    dose, others = (
+        a_message(person, schedule, due_at=later, occurrence="2026-12-01T20:00") for person in (patient, other)
+    )
     tomorrow = a_message(patient, schedule, due_at=later + dt.timedelta(days=1), occurrence="2026-12-02T20:00")
     a_writer(a_journal(tmp_path, *attempted(patient, schedule=schedule, occurrence="2026-12-01T08:00")))
 

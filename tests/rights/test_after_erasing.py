@@ -83,7 +83,7 @@ def test_lines_about_others_stay_in_a_syncs_report(clinic: Clinic, admin: Progra
     admin.post(f"/patients/{Patient.objects.get(external_id='P-1').id}/erase", {"name": "Ana Silva"})
 
     run.refresh_from_db()
-    assert [one.external_id for one in sync.touched(run)] == ["P-12"]
+    assert [touched.external_id for touched in sync.touched(run)] == ["P-12"]
     assert len(sync.reasons(run)) == 1
 
 

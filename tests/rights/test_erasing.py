@@ -187,7 +187,7 @@ def test_messages_of_the_last_two_days_from_both_sides_are_to_be_deleted(clinic:
 
     answer = admin.post(f"/patients/{story.patient.id}/erase", {"name": story.patient.name})
 
-    asked = {(int(one.chat), one.telegram_message_id) for one in Deletion.objects.all()}
+    asked = {(int(deletion.chat), deletion.telegram_message_id) for deletion in Deletion.objects.all()}
     assert asked == {(CHAT, 41), (CHAT, 42), (CHAT, 43)}
     assert answer.json["to_delete"] == 3
 
@@ -200,7 +200,7 @@ def test_what_another_bot_sent_is_not_deleted_by_its_number(clinic: Clinic, admi
 
     admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
 
-    assert [one.telegram_message_id for one in Deletion.objects.all()] == [8]
+    assert [deletion.telegram_message_id for deletion in Deletion.objects.all()] == [8]
 
 
 def test_the_page_asks_for_the_name(clinic: Clinic) -> None:

@@ -63,9 +63,9 @@ def test_a_packet_holds_the_plan_the_attempts_and_the_audit_trail(message: Messa
     held = values_in(file.read_text())
 
     assert held["plan"]["rule"] == {"frequency": "daily"}  # type: ignore[index]  # JSON
-    assert [one["outcome"] for one in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
+    assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
     assert held["approvals"] == []
-    assert [one["action"] for one in held["audit"]] == ["message cancelled", "evidence exported"]  # type: ignore[attr-defined]
+    assert [entry["action"] for entry in held["audit"]] == ["message cancelled", "evidence exported"]  # type: ignore[attr-defined]
 
 
 def test_people_read_the_same(file: Path) -> None:

@@ -35,7 +35,7 @@ def test_everything_of_the_one_belongs_to_the_other(clinic: Clinic, api: Program
     assert not Patient.objects.filter(pk=story.patient.pk).exists()
     assert Enrolment.objects.get().patient == stays
     assert ConsentChange.objects.filter(patient=stays).exists()
-    assert {one.telegram_id for one in FormerChat.objects.filter(patient=stays)} >= {story.patient.telegram_id}
+    assert {chat.telegram_id for chat in FormerChat.objects.filter(patient=stays)} >= {story.patient.telegram_id}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_former_chat_of_both_counts_as_agreed_if_either_had_agreed(clinic: Cli
     merged(api, gone, stays)
 
     told = api.get(f"/patients/{stays.id}/export").json["former_chats"]
-    assert [(one["telegram_id"], one["agreed"]) for one in told] == [(5_001, True)]
+    assert [(chat["telegram_id"], chat["agreed"]) for chat in told] == [(5_001, True)]
 
 
 def test_a_chat_that_comes_back_is_no_former_one(clinic: Clinic, api: Program) -> None:
@@ -134,7 +134,12 @@ def test_the_two_conversations_are_one(clinic: Clinic, api: Program) -> None:
 
     merged(api, gone, stays)
 
-    one = Conversation.objects.get()
-    assert (one.patient, one.unread, one.last_reply, one.standing) == (stays, 3, reply, Standing.UNREAD)
-    assert one.urgent_at is not None
-    assert one.telegram_id == gone.telegram_id
+    conversation = Conversation.objects.get()
+    assert (conversation.patient, conversation.unread, conversation.last_reply, conversation.standing) == (
+        stays,
+        3,
+        reply,
+        Standing.UNREAD,
+    )
+    assert conversation.urgent_at is not None
+    assert conversation.telegram_id == gone.telegram_id

@@ -32,7 +32,7 @@ def test_the_preview_shows_both_plans_and_changes_nothing(clinic: Clinic, api: P
 
     assert (told["patient"]["id"], told["into"]["id"]) == (str(gone.id), str(stays.id))
     assert told["coming_of_patient"][0]["planned"] is True
-    assert [one["text"] for one in told["coming_of_into"]] == ["Hello"]
+    assert [item["text"] for item in told["coming_of_into"]] == ["Hello"]
     assert any("A-1 is no longer used" in note for note in told["notes"])
     assert told["obstacle"] is None
     assert list(Message.objects.order_by("id").values_list("id", "patient")) == before
@@ -47,8 +47,8 @@ def test_of_one_occurrence_the_sent_message_stays(clinic: Clinic, api: Program) 
     told = api.get(f"/patients/{gone.id}/merge?into={stays.id}").json
     merged(api, gone, stays)
 
-    assert [(one["stays"], one["gives_way"]) for one in told["twice"]] == [(str(sent.id), str(waits.id))]
-    assert [one.id for one in Message.objects.filter(patient=stays, lane=Lane.REMINDER)] == [sent.id]
+    assert [(pair["stays"], pair["gives_way"]) for pair in told["twice"]] == [(str(sent.id), str(waits.id))]
+    assert [message.id for message in Message.objects.filter(patient=stays, lane=Lane.REMINDER)] == [sent.id]
     assert list(series.recipients.all()) == [stays]
 
 
@@ -75,7 +75,7 @@ def test_one_message_of_an_occurrence_stays_and_none_goes_twice(
     merged(api, gone, stays)
 
     found = Message.objects.filter(patient=stays, version__isnull=False)
-    assert sorted(one.status for one in found) == left
+    assert sorted(message.status for message in found) == left
     assert Message.objects.filter(schedule=series).count() == 1
     waiting = found.filter(status=Status.PENDING).values_list("by_hand", flat=True)
     assert list(waiting) == ([True] if of_gone.get("by_hand") else [False] * len(waiting))
@@ -95,17 +95,18 @@ def test_follow_ups_of_a_message_that_gives_way_are_not_sent(clinic: Clinic, api
     gone, stays = a_patient(clinic), a_patient(clinic, "Ana M. Silva")
     series = a_schedule(clinic, gone, stays, starts_at="2035-12-02T09:00")
     first, second = (
-        a_message(one, series, status=Status.SENT, sent_at=present(), ended_at=present()) for one in (gone, stays)
+        a_message(patient, series, status=Status.SENT, sent_at=present(), ended_at=present())
+        for patient in (gone, stays)
     )
     an_attempt(first)
     repeats = [
-        a_message(one, None, follows=of, follow_kind="later", due_at=present() + DAY, version=series.versions.get())
-        for one, of in ((gone, first), (stays, second))
+        a_message(patient, None, follows=of, follow_kind="later", due_at=present() + DAY, version=series.versions.get())
+        for patient, of in ((gone, first), (stays, second))
     ]
 
     merged(api, gone, stays)
 
-    found = {one.id: one.status for one in Message.objects.filter(pk__in=[one.id for one in repeats])}
+    found = {message.id: message.status for message in Message.objects.filter(pk__in=[repeat.id for repeat in repeats])}
     assert found == {repeats[0].id: Status.CANCELLED, repeats[1].id: Status.PENDING}
 
 
@@ -118,10 +119,10 @@ def test_plans_of_both_go_on_for_the_one(clinic: Clinic, api: Program) -> None:
     del body["patients"]
     cohort = api.get("/cohorts").json["items"][0]["id"]
     assert api.post("/schedules", body | {"cohort": cohort}).status == 201
-    before = {(one.schedule_id, one.occurrence) for one in Message.objects.all()}
+    before = {(message.schedule_id, message.occurrence) for message in Message.objects.all()}
 
     merged(api, gone, stays)
 
     pending = Message.objects.filter(patient=stays, status=Status.PENDING, schedule__isnull=False)
-    assert {(one.schedule_id, one.occurrence) for one in pending} == before
+    assert {(message.schedule_id, message.occurrence) for message in pending} == before
     assert len(before) >= 2

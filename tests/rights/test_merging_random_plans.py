@@ -95,20 +95,26 @@ def _lay_a_hand_on(bot: Bot, place: int, act: str, now: dt.datetime) -> None:
 def _waits_again(clinic: Clinic) -> set[tuple[object, str]]:
     """The Occurrences that wait although the patient has got them, or may have."""
     own = Message.objects.filter(clinic=clinic, occurrence__gt="")
-    got = {_key(one) for one in own if one.status == Status.SENT or one.reason == Reason.OUTCOME_UNKNOWN}
-    return got & {_key(one) for one in own.filter(status=Status.PENDING)}
+    got = {
+        _key(message) for message in own if message.status == Status.SENT or message.reason == Reason.OUTCOME_UNKNOWN
+    }
+    return got & {_key(message) for message in own.filter(status=Status.PENDING)}
 
 
 def _promised(clinic: Clinic) -> Counter[tuple[object, str]]:
     """The Occurrences that wait and that nobody has or may have got, each by how many Messages wait."""
     own = Message.objects.filter(clinic=clinic, occurrence__gt="")
-    got = {_key(one) for one in own if one.status == Status.SENT or one.reason == Reason.OUTCOME_UNKNOWN}
-    return Counter(key for one in own.filter(status=Status.PENDING) if (key := _key(one)) not in got)
+    got = {
+        _key(message) for message in own if message.status == Status.SENT or message.reason == Reason.OUTCOME_UNKNOWN
+    }
+    return Counter(key for message in own.filter(status=Status.PENDING) if (key := _key(message)) not in got)
 
 
 def _got(clinic: Clinic) -> Counter[tuple[object, str]]:
     """Return how often each Occurrence was sent."""
-    return Counter(_key(one) for one in Message.objects.filter(clinic=clinic, status=Status.SENT, occurrence__gt=""))
+    return Counter(
+        _key(message) for message in Message.objects.filter(clinic=clinic, status=Status.SENT, occurrence__gt="")
+    )
 
 
 def _key(message: Message) -> tuple[object, str]:

@@ -252,8 +252,8 @@ def test_another_clinics_bot_learns_nothing_of_a_phone(live_server: LiveServer) 
 
     assert (status, refused) == (200, 403)
     assert "Ana" not in json.dumps([chat, sent])
-    assert [one.text for one in phones.chat(bot, ana)] == ["/start"]
-    assert [one.first_name for one in phones.phones(other)] == [f"Phone {ana.telegram_id}"]
+    assert [message.text for message in phones.chat(bot, ana)] == ["/start"]
+    assert [phone.first_name for phone in phones.phones(other)] == [f"Phone {ana.telegram_id}"]
 
 
 def test_asking_about_a_chat_makes_no_phone(live_server: LiveServer) -> None:

@@ -78,7 +78,7 @@ def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
     store.begin(begins, new_id(), next_slot=NOW, lease_until=NOW + _MINUTE)
 
     def look() -> None:
-        assert len(store.facts(store.begun_by([one.attempt for one in begins]), now=NOW)) == _FIRST
+        assert len(store.facts(store.begun_by([attempt.attempt for attempt in begins]), now=NOW)) == _FIRST
 
     assert not plans_of(look).read_all_messages()
 
@@ -107,9 +107,9 @@ def test_a_chats_opt_out_among_many_is_found_by_its_unique_index_on_postgresql(c
 
 
 def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> None:
-    records = [Record(one.id, new_id(), NOW, AttemptOutcome.SENT, Status.SENT) for one in due(clinic)]
-    laters = [Later(one.id, NOW) for one in due(clinic)]
-    ends = [(one.id, Reason.OPTED_OUT) for one in due(clinic)]
+    records = [Record(message.id, new_id(), NOW, AttemptOutcome.SENT, Status.SENT) for message in due(clinic)]
+    laters = [Later(message.id, NOW) for message in due(clinic)]
+    ends = [(message.id, Reason.OPTED_OUT) for message in due(clinic)]
 
     def write() -> None:
         lifecycle.record(records)

@@ -36,4 +36,7 @@ def test_a_new_reason_needs_no_migration() -> None:
     for app, model, column in [("schedules", "message", "reason"), ("patients", "patient", "trouble")]:
         field = tables.get_model(app, model)._meta.get_field(column)
         assert not getattr(field, "choices", None)
-        assert all(column not in str(one) or "blocked" not in str(one) for one in field.model._meta.constraints)
+        assert all(
+            column not in str(constraint) or "blocked" not in str(constraint)
+            for constraint in field.model._meta.constraints
+        )

@@ -31,7 +31,7 @@ def test_a_pending_message_that_a_person_touched_keeps_its_time_when_the_series_
     migrate()
     changed(series, starts_at="2026-12-02T06:00")
 
-    due = {one.occurrence: f"{one.due_at:%H:%M}" for one in Message.objects.filter(schedule=series)}
+    due = {message.occurrence: f"{message.due_at:%H:%M}" for message in Message.objects.filter(schedule=series)}
     assert due == {"2026-12-02T06:00": "09:00", "2026-12-03T06:00": "06:00"}
 
 

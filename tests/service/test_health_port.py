@@ -96,11 +96,11 @@ def test_metrics_that_other_machines_can_ask_for_need_an_api_key() -> None:
     clinic = a_clinic()
     key, secret = make_key(clinic, "prometheus", Role.VIEWER, now=database_now())
     with a_port({}, host=EVERYWHERE) as port:
-        stranger, wrong, prometheus = (get(port, "/metrics", one) for one in ("", "ack_wrong", secret))
+        stranger, wrong, prometheus = (get(port, "/metrics", header) for header in ("", "ack_wrong", secret))
         revoke(a_caller(clinic, Role.ADMIN), key, now=database_now())
         revoked, _ = get(port, "/metrics", secret)
 
-    assert [one.status for one, _ in (stranger, wrong, prometheus)] == [401, 401, 200]
+    assert [answer.status for answer, _ in (stranger, wrong, prometheus)] == [401, 401, 200]
     assert b"companion_" not in stranger[1] + wrong[1]
     assert b"companion_delivery_lag_seconds" in prometheus[1]
     assert revoked.status == HTTPStatus.UNAUTHORIZED
@@ -142,7 +142,7 @@ def test_strangers_who_hold_connections_open_keep_no_monitor_out() -> None:
                 line.sendall(b"GET /health HTTP/1.1\r\nX-Slow: ")
 
         response, _ = get(port, "/health")
-        threads = [one for one in threading.enumerate() if "process_request_thread" in one.name]
+        threads = [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
 
     assert response.status == 200
     assert len(threads) <= 32

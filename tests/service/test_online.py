@@ -23,32 +23,32 @@ BEFORE_THE_FIRST_RELEASE = {("patients", "0003_sources_and_verified")}
 
 def _hold_up_writers(migration: Migration) -> list[str]:
     """The indexes that this migration makes, by Django's own ways, on tables that were there before it."""
-    made = {one.name_lower for one in migration.operations if isinstance(one, CreateModel)}
+    made = {operation.name_lower for operation in migration.operations if isinstance(operation, CreateModel)}
     return [
-        one.describe()
-        for one in migration.operations
-        if isinstance(one, AddIndex | AddConstraint)
-        and not isinstance(one, AddIndexOnline | AddUniqueOnline)
-        and one.model_name_lower not in made
-        and not (isinstance(one, AddConstraint) and isinstance(one.constraint, models.CheckConstraint))
+        operation.describe()
+        for operation in migration.operations
+        if isinstance(operation, AddIndex | AddConstraint)
+        and not isinstance(operation, AddIndexOnline | AddUniqueOnline)
+        and operation.model_name_lower not in made
+        and not (isinstance(operation, AddConstraint) and isinstance(operation.constraint, models.CheckConstraint))
     ]
 
 
 def _ours() -> dict[tuple[str, str], Migration]:
     ours = {config.label for config in apps.get_app_configs() if config.name.startswith("companion.")}
     loader = MigrationLoader(None, ignore_no_migrations=True)
-    return {key: one for key, one in loader.disk_migrations.items() if key[0] in ours}
+    return {key: migration for key, migration in loader.disk_migrations.items() if key[0] in ours}
 
 
 @pytest.mark.skipif(connection.vendor == "postgresql", reason="there indexes are made online, outside of transactions")
 def test_on_sqlite_which_copies_tables_each_migration_is_one_transaction() -> None:
-    assert [key for key, one in _ours().items() if not one.atomic] == []
+    assert [key for key, migration in _ours().items() if not migration.atomic] == []
 
 
 def test_no_migration_makes_an_index_in_a_way_that_keeps_people_from_writing() -> None:
-    later = {key: one for key, one in _ours().items() if key[1][:4] != "0001"}
+    later = {key: migration for key, migration in _ours().items() if key[1][:4] != "0001"}
 
-    wrong = {key: found for key, one in later.items() if (found := _hold_up_writers(one))}
+    wrong = {key: found for key, migration in later.items() if (found := _hold_up_writers(migration))}
 
     assert set(wrong) <= BEFORE_THE_FIRST_RELEASE
 

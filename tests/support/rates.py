@@ -14,4 +14,4 @@ def most_in_a_second(clinic: Clinic) -> int:
     """
     times = sorted(Attempt.objects.filter(clinic=clinic).values_list("began_at", flat=True))
     second = dt.timedelta(seconds=1)
-    return max(sum(1 for one in times if first <= one < first + second) for first in times)
+    return max(sum(1 for at in times if first <= at < first + second) for first in times)

@@ -46,11 +46,11 @@ def test_no_two_times_become_one_and_as_many_as_can_have_a_place(old: list[dt.ti
     became = matched(before, after)
 
     assert len(set(became.values())) == len(became) == min(len(old), len(new))
-    assert all(became[one] == one for one in set(before) & set(after))
-    moved = [became[one] for one in before if one in became and one not in after]
+    assert all(became[wall] == wall for wall in set(before) & set(after))
+    moved = [became[wall] for wall in before if wall in became and wall not in after]
     assert moved == sorted(moved)
     # A new name is never the old one of another, so that renaming in one go meets nobody on the way.
-    assert {one for one in became.values() if became.get(one) != one}.isdisjoint(before)
+    assert {wall for wall in became.values() if became.get(wall) != wall}.isdisjoint(before)
 
 
 def daily(hours: list[str]) -> Times:
@@ -81,8 +81,8 @@ def test_what_an_earlier_change_left_over_takes_a_new_place_or_gives_way(
 @given(times_of_day, times_of_day, times_of_day)
 def test_no_two_names_of_a_day_become_one(old: list[dt.time], new: list[dt.time], left_over: list[dt.time]) -> None:
     before, after = (
-        Times(dt.datetime.combine(DAY, one[0]), Recurrence(Frequency.DAILY, times=tuple(one)))
-        for one in (old or [dt.time(9)], new or [dt.time(9)])
+        Times(dt.datetime.combine(DAY, day_times[0]), Recurrence(Frequency.DAILY, times=tuple(day_times)))
+        for day_times in (old or [dt.time(9)], new or [dt.time(9)])
     )
     walls = {dt.datetime.combine(DAY, hour) for hour in (*old, *left_over)}
 

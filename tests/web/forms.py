@@ -62,7 +62,7 @@ def form_in(page: str, field: str, action: str = "") -> dict[str, list[str]]:
     """Read the page's form that has this field (and this address)."""
     reader = _Reader()
     reader.feed(page)
-    found = [one for one in reader.forms if field in one.fields and (not action or one.action == action)]
+    found = [form for form in reader.forms if field in form.fields and (not action or form.action == action)]
     assert found, f"no form with {field}"
     return found[0].fields
 

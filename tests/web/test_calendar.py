@@ -165,12 +165,12 @@ def test_a_full_day_is_folded_to_counts_that_lead_to_exactly_these_in_the_list()
 
 def test_of_a_day_beyond_all_counting_is_said_how_far_it_was_counted() -> None:
     clinic = a_clinic(timezone="Europe/Berlin")
-    one = a_message(a_patient(clinic), due_at=LONG_AGO, status=Status.SENT)
+    message = a_message(a_patient(clinic), due_at=LONG_AGO, status=Status.SENT)
     Message.objects.bulk_create(
         Message(
             clinic=clinic,
-            patient_id=one.patient_id,
-            lane=one.lane,
+            patient_id=message.patient_id,
+            lane=message.lane,
             status=Status.SENT,
             due_at=(due := LONG_AGO + number * dt.timedelta(seconds=15)),
             ready_at=due,

@@ -30,11 +30,11 @@ def _does(admin: Client, member: Member, do: str) -> str:
 def test_an_admin_ends_a_members_sessions(do: str) -> None:
     clinic = a_clinic()
     admin, member = sign_in(a_person(clinic, Role.ADMIN)), a_person(clinic)
-    one, other = sign_in(member), sign_in(member)
+    first, other = sign_in(member), sign_in(member)
 
     _does(admin, member, do)
 
-    assert ["_auth_user_id" in client.session for client in (one, other, admin)] == [False, False, True]
+    assert ["_auth_user_id" in client.session for client in (first, other, admin)] == [False, False, True]
 
 
 def test_the_end_of_a_members_sessions_is_recorded_and_leaves_the_password() -> None:

@@ -117,11 +117,11 @@ def test_no_value_breaks_the_other_forms(client: Client, value: str) -> None:
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
 def test_no_value_breaks_the_inbox_or_the_sources(client: Client, value: str) -> None:
     wrong = value.encode("utf-8", "replace").decode()
-    one = a_conversation(a_patient(Clinic.objects.get()))
+    conversation = a_conversation(a_patient(Clinic.objects.get()))
     forms = {
-        f"/inbox/{one.id}/assign": ["member"],
-        f"/inbox/{one.id}/done": ["seen"],
-        f"/inbox/{one.id}/answer": ["id", "text"],
+        f"/inbox/{conversation.id}/assign": ["member"],
+        f"/inbox/{conversation.id}/done": ["seen"],
+        f"/inbox/{conversation.id}/answer": ["id", "text"],
         "/patients/sources/fhir": ["url", "token", "identifier_system", "telegram", "every_minutes"],
         "/settings/help": ["words", "phone"],
     }

@@ -33,12 +33,12 @@ def test_an_edited_message_is_shown_with_both_wordings(bot: Bot, ana: Patient) -
     first = a_text(ana.telegram_id or 0, "I took 2")
     comes_in(bot, first)
     client = signed_in(bot.clinic)
-    one = Conversation.objects.get(patient=ana)
-    seen = re.findall(r"seen=([0-9a-f]{8})", client.get(f"/inbox/{one.id}").content.decode())[0]
+    conversation = Conversation.objects.get(patient=ana)
+    seen = re.findall(r"seen=([0-9a-f]{8})", client.get(f"/inbox/{conversation.id}").content.decode())[0]
 
     comes_in(bot, edited_to(first, "I took <3>"))
 
-    for path in (f"/inbox/{one.id}?part=said&seen={seen}", f"/patients/{ana.id}"):
+    for path in (f"/inbox/{conversation.id}?part=said&seen={seen}", f"/patients/{ana.id}"):
         shown = words(client.get(path))
         assert "I took <3>" in shown
         assert "edited" in shown
@@ -49,65 +49,65 @@ def test_an_edited_message_is_shown_with_both_wordings(bot: Bot, ana: Patient) -
 def test_who_read_the_old_wording_only_is_not_done(bot: Bot, ana: Patient) -> None:
     first = a_text(ana.telegram_id or 0, "I took 2")
     comes_in(bot, first)
-    one = Conversation.objects.get(patient=ana)
+    conversation = Conversation.objects.get(patient=ana)
 
     comes_in(bot, edited_to(first, "I took 3"))
-    signed_in(bot.clinic).post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)})
+    signed_in(bot.clinic).post(f"/inbox/{conversation.id}/done", {"seen": str(conversation.last_reply_id)})
 
-    one.refresh_from_db()
-    assert one.standing == Standing.UNREAD
+    conversation.refresh_from_db()
+    assert conversation.standing == Standing.UNREAD
 
 
 def test_taking_answering_and_done(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
     client = signed_in(bot.clinic)
 
-    client.post(f"/inbox/{one.id}/take")
-    page = client.get(f"/inbox/{one.id}")
+    client.post(f"/inbox/{conversation.id}/take")
+    page = client.get(f"/inbox/{conversation.id}")
     key = re.findall(r'name="id" value="([^"]+)"', page.content.decode())[0]
     for _ in range(2):
-        client.post(f"/inbox/{one.id}/answer", {"id": key, "text": "No, go on as before."})
-    answered = words(client.get(f"/inbox/{one.id}"))
-    client.post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)})
+        client.post(f"/inbox/{conversation.id}/answer", {"id": key, "text": "No, go on as before."})
+    answered = words(client.get(f"/inbox/{conversation.id}"))
+    client.post(f"/inbox/{conversation.id}/done", {"seen": str(conversation.last_reply_id)})
 
-    one.refresh_from_db()
+    conversation.refresh_from_db()
     assert "Assigned to" in words(page)
     assert "Answer on its way: “No, go on as before.”" in answered
     assert Message.objects.filter(patient=ana).count() == 1
-    assert one.standing == Standing.DONE
+    assert conversation.standing == Standing.DONE
 
 
 def test_what_came_meanwhile_is_not_done(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
     wrote(bot, ana, "It hurts")
     client = signed_in(bot.clinic)
 
-    shown = words(client.post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)}, follow=True))
+    shown = words(client.post(f"/inbox/{conversation.id}/done", {"seen": str(conversation.last_reply_id)}, follow=True))
 
     assert "A new message came in meanwhile. Read it, then try again." in shown
 
 
 def test_somebody_else_s_can_be_given_on_and_taken_over(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
     nora, eva = signed_in(bot.clinic), signed_in(bot.clinic)
-    nora.post(f"/inbox/{one.id}/take")
+    nora.post(f"/inbox/{conversation.id}/take")
 
-    late = words(eva.post(f"/inbox/{one.id}/take", follow=True))
-    own = re.findall(r'name="member" value="([^"]+)"', eva.get(f"/inbox/{one.id}").content.decode())[0]
-    eva.post(f"/inbox/{one.id}/assign", {"member": own})
+    late = words(eva.post(f"/inbox/{conversation.id}/take", follow=True))
+    own = re.findall(r'name="member" value="([^"]+)"', eva.get(f"/inbox/{conversation.id}").content.decode())[0]
+    eva.post(f"/inbox/{conversation.id}/assign", {"member": own})
 
-    one.refresh_from_db()
+    conversation.refresh_from_db()
     assert "has it already." in late
-    assert one.holder_name == own
+    assert conversation.holder_name == own
 
 
 def test_every_page_shows_who_asks_for_help_until_somebody_takes_it(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana, "Help!")
+    conversation = wrote(bot, ana, "Help!")
     client = signed_in(bot.clinic)
     strip = "Ana Silva asked for urgent help"
 
     before = [words(client.get(page)) for page in ("/scheduled-messages", "/patients", "/inbox", "/inbox/news")]
-    client.post(f"/inbox/{one.id}/take")
+    client.post(f"/inbox/{conversation.id}/take")
     after = words(client.get("/patients"))
 
     assert all(strip in shown for shown in before)
@@ -116,13 +116,13 @@ def test_every_page_shows_who_asks_for_help_until_somebody_takes_it(bot: Bot, an
 
 
 def test_a_viewer_reads_and_has_no_buttons(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana, "help")
+    conversation = wrote(bot, ana, "help")
     client = signed_in(bot.clinic, Role.VIEWER)
 
-    shown = client.get(f"/inbox/{one.id}")
+    shown = client.get(f"/inbox/{conversation.id}")
 
     assert '<form method="post" action="/inbox/' not in shown.content.decode()
-    assert client.post(f"/inbox/{one.id}/take").status_code == 403
+    assert client.post(f"/inbox/{conversation.id}/take").status_code == 403
 
 
 @pytest.mark.parametrize("view", ["unread", "mine", "taken", "done", "strangers", "nonsense"])
@@ -134,21 +134,21 @@ def test_every_view_says_when_it_is_empty(bot: Bot, view: str) -> None:
 
 
 def test_another_clinic_s_conversation_is_not_there(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana, "help")
+    conversation = wrote(bot, ana, "help")
     client = signed_in(a_clinic())
 
-    assert client.get(f"/inbox/{one.id}").status_code == 404
-    assert client.post(f"/inbox/{one.id}/take").status_code == 404
+    assert client.get(f"/inbox/{conversation.id}").status_code == 404
+    assert client.post(f"/inbox/{conversation.id}/take").status_code == 404
     assert "urgent help" not in words(client.get("/inbox"))
 
 
 def test_a_stranger_stands_apart(bot: Bot) -> None:
     comes_in(bot, a_text(5_900_000_001, "Who is this?"))
-    one = Conversation.objects.get()
+    conversation = Conversation.objects.get()
     client = signed_in(bot.clinic)
 
     assert "Unknown chat Telegram ID 5900000001" in words(client.get("/inbox?view=strangers"))
-    assert "Who is this?" in words(client.get(f"/inbox/{one.id}"))
+    assert "Who is this?" in words(client.get(f"/inbox/{conversation.id}"))
 
 
 def test_the_words_for_help_are_kept_once_there_is_a_number() -> None:
@@ -167,14 +167,14 @@ def test_the_words_for_help_are_kept_once_there_is_a_number() -> None:
 
 
 def test_what_the_page_shows_already_is_not_sent_again(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana, "help")
+    conversation = wrote(bot, ana, "help")
     client = signed_in(bot.clinic)
-    page = client.get(f"/inbox/{one.id}").content.decode()
+    page = client.get(f"/inbox/{conversation.id}").content.decode()
     again = [html.unescape(found) for found in re.findall(r'hx-get="(/inbox/[^"]+seen=[^"]+)"', page)]
 
     before = [client.get(address).status_code for address in again]
     wrote(bot, ana, "Where are you?")
-    client.post(f"/inbox/{one.id}/take")
+    client.post(f"/inbox/{conversation.id}/take")
     after = [client.get(address).status_code for address in again]
 
     assert len(again) == 2
@@ -183,10 +183,10 @@ def test_what_the_page_shows_already_is_not_sent_again(bot: Bot, ana: Patient) -
 
 def test_the_inbox_says_that_urgent_words_need_a_number(bot: Bot, ana: Patient) -> None:
     Clinic.objects.filter(pk=bot.clinic_id).update(urgent_phone="")
-    one = wrote(bot, ana, "Where are you?")
+    conversation = wrote(bot, ana, "Where are you?")
     said = "No urgent number is set"
 
-    for address in ("/inbox", f"/inbox/{one.id}"):
+    for address in ("/inbox", f"/inbox/{conversation.id}"):
         assert said in words(signed_in(bot.clinic).get(address))
         assert 'href="/settings#help"' in signed_in(bot.clinic, Role.ADMIN).get(address).content.decode()
 

@@ -20,12 +20,12 @@ __all__ = ["ana", "bot"]
 
 
 def test_who_opted_out_gets_no_form_but_the_reason(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana)
+    conversation = wrote(bot, ana)
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
     client = signed_in(bot.clinic)
 
-    shown = client.get(f"/inbox/{one.id}")
-    refused = client.post(f"/inbox/{one.id}/answer", {"id": str(nobody()), "text": "Hello"})
+    shown = client.get(f"/inbox/{conversation.id}")
+    refused = client.post(f"/inbox/{conversation.id}/answer", {"id": str(nobody()), "text": "Hello"})
 
     assert "opted out with STOP: nothing can be sent" in words(shown)
     assert 'name="text"' not in shown.content.decode()
@@ -34,13 +34,13 @@ def test_who_opted_out_gets_no_form_but_the_reason(bot: Bot, ana: Patient) -> No
 
 
 def test_an_answer_to_a_patient_who_blocked_the_bot_is_no_success(bot: Bot, ana: Patient) -> None:
-    one = wrote(bot, ana, "Where are you?")
+    conversation = wrote(bot, ana, "Where are you?")
     Patient.objects.filter(pk=ana.pk).update(trouble="blocked")
     client = signed_in(bot.clinic)
 
-    before = words(client.get(f"/inbox/{one.id}"))
+    before = words(client.get(f"/inbox/{conversation.id}"))
     form = {"text": "Here.", "id": str(uuid.uuid4())}
-    after = words(client.post(f"/inbox/{one.id}/answer", form, follow=True))
+    after = words(client.post(f"/inbox/{conversation.id}/answer", form, follow=True))
 
     assert "Probably won't arrive: The patient has blocked the bot." in before
     assert "Your answer is waiting. Probably won't arrive: The patient has blocked the bot." in after
@@ -60,15 +60,15 @@ def test_an_answer_to_a_patient_who_blocked_the_bot_is_no_success(bot: Bot, ana:
 def test_a_waiting_answer_that_will_not_arrive_is_never_shown_as_on_its_way(
     bot: Bot, ana: Patient, state: dict[str, object], sentence: str
 ) -> None:
-    one = wrote(bot, ana, "Where are you?")
+    conversation = wrote(bot, ana, "Where are you?")
     client = signed_in(bot.clinic)
-    client.post(f"/inbox/{one.id}/answer", {"text": "Here.", "id": str(uuid.uuid4())})
+    client.post(f"/inbox/{conversation.id}/answer", {"text": "Here.", "id": str(uuid.uuid4())})
 
     Patient.objects.filter(pk=ana.pk).update(**state)
 
     for address in (
-        f"/inbox/{one.id}",
-        f"/inbox/{one.id}?part=said",
+        f"/inbox/{conversation.id}",
+        f"/inbox/{conversation.id}?part=said",
         f"/patients/{ana.id}",
         f"/patients/{ana.id}/said",
     ):
@@ -91,9 +91,9 @@ def test_a_waiting_answer_that_will_not_arrive_is_never_shown_as_on_its_way(
 def test_a_waiting_answer_that_will_not_arrive_warns_over_the_api(
     bot: Bot, ana: Patient, state: dict[str, object], code: str
 ) -> None:
-    one = wrote(bot, ana, "Where are you?")
+    conversation = wrote(bot, ana, "Where are you?")
     program = a_program(bot.clinic, Role.PROVIDER)
-    sent = program.post(f"/inbox/{one.id}/answer", {"text": "Here."})
+    sent = program.post(f"/inbox/{conversation.id}/answer", {"text": "Here."})
     assert (sent.status, sent.json["warnings"]) == (201, [])
 
     Patient.objects.filter(pk=ana.pk).update(**state)
@@ -108,10 +108,12 @@ def test_a_waiting_answer_that_will_not_arrive_warns_over_the_api(
 def test_an_answer_to_who_cannot_be_reached_any_more_is_refused_over_the_api(
     bot: Bot, ana: Patient, state: dict[str, object]
 ) -> None:
-    one = wrote(bot, ana, "Where are you?")
+    conversation = wrote(bot, ana, "Where are you?")
     Patient.objects.filter(pk=ana.pk).update(**state)
 
-    assert a_program(bot.clinic, Role.PROVIDER).post(f"/inbox/{one.id}/answer", {"text": "Here."}).status == 409
+    assert (
+        a_program(bot.clinic, Role.PROVIDER).post(f"/inbox/{conversation.id}/answer", {"text": "Here."}).status == 409
+    )
     assert not Message.objects.filter(text="Here.").exists()
 
 
@@ -132,13 +134,15 @@ def test_the_waiting_confirmation_of_a_stop_carries_no_warning(bot: Bot, ana: Pa
 def test_an_answer_that_waits_for_the_clinic_is_no_success(
     bot: Bot, ana: Patient, stop: Callable[[Bot], int], sentence: str
 ) -> None:
-    one = wrote(bot, ana, "Where are you?")
+    conversation = wrote(bot, ana, "Where are you?")
     stop(bot)
     client, program = signed_in(bot.clinic), a_program(bot.clinic, Role.PROVIDER)
 
-    before = words(client.get(f"/inbox/{one.id}"))
-    after = words(client.post(f"/inbox/{one.id}/answer", {"text": "Here.", "id": str(uuid.uuid4())}, follow=True))
-    over_the_api = program.post(f"/inbox/{one.id}/answer", {"text": "Here."})
+    before = words(client.get(f"/inbox/{conversation.id}"))
+    after = words(
+        client.post(f"/inbox/{conversation.id}/answer", {"text": "Here.", "id": str(uuid.uuid4())}, follow=True)
+    )
+    over_the_api = program.post(f"/inbox/{conversation.id}/answer", {"text": "Here."})
 
     assert sentence in before
     assert f"Your answer is waiting. {sentence}" in after
@@ -148,11 +152,11 @@ def test_an_answer_that_waits_for_the_clinic_is_no_success(
 
 def test_an_answer_to_a_stranger_that_is_too_long_is_refused_and_stays_typed(bot: Bot) -> None:
     comes_in(bot, a_text(5_900_000_001, "Do you have room?"))
-    one = Conversation.objects.get(patient=None)
+    conversation = Conversation.objects.get(patient=None)
     text = "a" * 4_097
 
-    page = signed_in(bot.clinic).post(f"/inbox/{one.id}/answer", {"text": text, "id": str(uuid.uuid4())})
-    over_the_api = a_program(bot.clinic, Role.PROVIDER).post(f"/inbox/{one.id}/answer", {"text": text})
+    page = signed_in(bot.clinic).post(f"/inbox/{conversation.id}/answer", {"text": text, "id": str(uuid.uuid4())})
+    over_the_api = a_program(bot.clinic, Role.PROVIDER).post(f"/inbox/{conversation.id}/answer", {"text": text})
 
     assert page.status_code == 422
     assert text in page.content.decode()

@@ -99,7 +99,7 @@ def test_a_phone_of_the_practice_page_sends_files(practice: Practice) -> None:
     client.post(act, {"do": "document", "file": SimpleUploadedFile("letter.pdf", b"%PDF-1.7")})
     nothing = client.post(act, {"do": "document"}, follow=True)
 
-    sent = [(one.kind, one.name) for one in SandboxFile.objects.order_by("pk")]
+    sent = [(file.kind, file.name) for file in SandboxFile.objects.order_by("pk")]
     assert sent == [("photo", ""), ("voice", ""), ("document", "letter.pdf")]
     assert "Choose a file first." in words(nothing)
     assert "Photo my arm" in words(nothing)

@@ -140,7 +140,7 @@ def test_the_list_can_show_one_hindrance_alone() -> None:
         rows = client.get(f"/patients?reachable={filter}").context["rows"]
         return [row.patient.name for row in rows]
 
-    assert [found(one) for one in ("no_telegram_id", "blocked", "opted_out")] == [
+    assert [found(code) for code in ("no_telegram_id", "blocked", "opted_out")] == [
         ["Ana Silva"],
         ["Bo Berg"],
         ["Chidi Okafor"],

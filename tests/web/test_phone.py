@@ -48,7 +48,7 @@ def test_start_and_a_text_reach_the_bot() -> None:
     client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "start"})
     client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "type", "text": "Thank you"})
 
-    assert [one.text for one in sandbox.chat(bot, phone)] == ["/start", "Thank you"]
+    assert [message.text for message in sandbox.chat(bot, phone)] == ["/start", "Thank you"]
 
 
 def test_a_text_is_edited_on_the_phone() -> None:
@@ -64,7 +64,7 @@ def test_a_text_is_edited_on_the_phone() -> None:
     client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "edit", "message": "x", "text": "I took 4"})
 
     assert "Edit a message" in offered
-    assert [one.text for one in sandbox.chat(bot, phone)] == ["/start", "I took 3"]
+    assert [message.text for message in sandbox.chat(bot, phone)] == ["/start", "I took 3"]
     assert "I took 3 edited" in words(client.get(f"/sandbox/{phone.telegram_id}?part=chat"))
 
 
@@ -76,7 +76,7 @@ def test_an_invitation_is_opened_on_a_phone() -> None:
         f"/sandbox/{phone.telegram_id}/act", {"do": "link", "link": "https://t.me/linden_practice_bot?start=abc"}
     )
 
-    assert [one.text for one in sandbox.chat(bot, phone)] == ["/start abc"]
+    assert [message.text for message in sandbox.chat(bot, phone)] == ["/start abc"]
 
 
 @pytest.mark.parametrize("link", ["hello", "https://[t.me/linden_practice_bot?start=abc"])
@@ -112,7 +112,7 @@ def test_another_clinic_never_sees_or_uses_a_phone() -> None:
 
     pages = [client.get(f"/sandbox/{anas.telegram_id}{part}").status_code for part in ("", "?part=chat")]
     assert [acted.status_code, *pages] == [404, 404, 404]
-    assert [one.text for one in sandbox.chat(bot, anas)] == ["/start"]
+    assert [message.text for message in sandbox.chat(bot, anas)] == ["/start"]
     lists = words(client.get("/sandbox")) + words(client.get("/sandbox?part=phones"))
     assert "Bo" in lists
     assert "Ana" not in lists

@@ -312,7 +312,7 @@ def test_one_occurrence_is_skipped_from_the_page_that_lists_it() -> None:
     client.post(f"/scheduled-messages/series/{series.id}/skip", {"occurrence": second})
 
     shown = client.get(f"/scheduled-messages/series/{series.id}").context["upcoming"]
-    assert second not in [one.occurrence for one in shown]
+    assert second not in [occurrence.occurrence for occurrence in shown]
 
 
 def test_a_viewer_reads_a_series_and_can_not_pause_it() -> None:
@@ -337,7 +337,7 @@ def test_an_edited_series_keeps_its_skipped_occurrences() -> None:
     draft = drafts.of(series)
     assert draft.text == "Another text."
     assert draft.timing.recurrence is not None
-    assert [one.isoformat()[:16] for one in draft.timing.recurrence.except_] == [second]
+    assert [exception.isoformat()[:16] for exception in draft.timing.recurrence.except_] == [second]
 
 
 def test_the_preview_says_a_wall_time_once_for_all_zones_that_share_it() -> None:

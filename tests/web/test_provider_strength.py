@@ -103,7 +103,7 @@ def test_a_service_may_have_to_say_when_the_person_proved_it(
 ) -> None:
     _demand(settings, relay, auth_time=True)
     told: Claims = {} if auth_time is None else {"auth_time": int(time.time()) + auth_time}
-    relay.token = lambda claims: signed({name: one for name, one in claims.items() if name != "auth_time"} | told)
+    relay.token = lambda claims: signed({name: value for name, value in claims.items() if name != "auth_time"} | told)
     client = Client()
     through_the_service(client)
     aged(client, began=time.time() - 3600)

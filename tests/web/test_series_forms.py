@@ -45,7 +45,7 @@ def saved(client: Client, series: Schedule, **changes: str) -> str:
 
 def of(*series: Schedule, status: str = Status.PENDING) -> list[str]:
     found = Message.objects.filter(schedule__in=series, status=status).order_by("due_at")
-    return [f"{one.due_at:%Y-%m-%dT%H:%M}" for one in found]
+    return [f"{message.due_at:%Y-%m-%dT%H:%M}" for message in found]
 
 
 def test_a_series_changed_from_a_day_on_goes_once_on_each_day() -> None:
@@ -55,8 +55,8 @@ def test_a_series_changed_from_a_day_on_goes_once_on_each_day() -> None:
 
     [new] = Schedule.objects.exclude(pk=old.pk)
     assert new.starts_at == f"{day(2)}T14:00"
-    assert {one[:10] for one in of(old)} <= {day(0), day(1)}
-    assert len({one[:10] for one in of(old, new)}) == len(of(old, new))
+    assert {instant[:10] for instant in of(old)} <= {day(0), day(1)}
+    assert len({instant[:10] for instant in of(old, new)}) == len(of(old, new))
 
 
 def test_the_form_says_how_many_are_left_and_keeps_them() -> None:
@@ -105,7 +105,7 @@ def test_a_time_of_day_that_a_program_named_is_the_forms_own_field() -> None:
     saved(signed_in(series.clinic), series, time="06:00")
 
     series.refresh_from_db()
-    assert {one[10:] for one in of(series) if one > f"{day(1)}"} == {"T06:00"}
+    assert {instant[10:] for instant in of(series) if instant > f"{day(1)}"} == {"T06:00"}
 
 
 def test_the_last_day_of_the_month_stays_the_last_day_when_the_form_splits_the_series() -> None:
@@ -136,8 +136,8 @@ def test_the_forms_preview_of_a_split_is_what_is_saved() -> None:
     client.post(f"/scheduled-messages/series/{old.id}/edit", body)
 
     [new] = Schedule.objects.exclude(pk=old.pk)
-    going = [f"{one.due_at:%Y-%m-%dT%H:%M}" for one in shown.context["preview"].occurrences]
-    gone = [f"{one.due_at:%Y-%m-%dT%H:%M}" for one in shown.context["preview"].instead_of]
+    going = [f"{due.due_at:%Y-%m-%dT%H:%M}" for due in shown.context["preview"].occurrences]
+    gone = [f"{due.due_at:%Y-%m-%dT%H:%M}" for due in shown.context["preview"].instead_of]
     assert going == [f"{day(ahead)}T14:00" for ahead in range(3, 8)]
     assert gone == [f"{day(ahead)}T05:00" for ahead in range(3, 8)]
     assert new.starts_at == going[0]

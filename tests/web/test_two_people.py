@@ -103,7 +103,7 @@ def test_of_cohorts_each_one_put_in_or_taken_out_counts_alone(clinic: Clinic, ro
     rosa.post(path, form_in(asked.content.decode(), "external_id"))
 
     assert asked.status_code == 409
-    assert sorted(one.name for one in patient.cohorts.all()) == ["Diabetes", "Heart"]
+    assert sorted(cohort.name for cohort in patient.cohorts.all()) == ["Diabetes", "Heart"]
 
 
 def test_a_button_pressed_twice_is_no_conflict_with_oneself(clinic: Clinic, rosa: Client) -> None:
@@ -354,8 +354,13 @@ DONE = ("alerts' addressee changed", "patient source set: fhir", "sandbox bot co
 @pytest.mark.parametrize(
     ("stands_at", "path", "field", "values"),
     [
-        ("/mcp/alerts", "/mcp/alerts/me", "telegram_id", [f"700000000{one}" for one in range(4)]),
-        ("/patients/sources", "/patients/sources/fhir", "url", [f"https://fhir{one}.example" for one in range(4)]),
+        ("/mcp/alerts", "/mcp/alerts/me", "telegram_id", [f"700000000{number}" for number in range(4)]),
+        (
+            "/patients/sources",
+            "/patients/sources/fhir",
+            "url",
+            [f"https://fhir{number}.example" for number in range(4)],
+        ),
         ("/settings", "/settings/bot", "shown", [""] * 4),
     ],
     ids=["alert contact", "source", "bot"],

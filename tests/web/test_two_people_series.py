@@ -110,7 +110,7 @@ def test_of_recipients_each_one_put_in_or_taken_out_counts_alone(clinic: Clinic,
     rosa.post(edit_of(series), form_in(asked.content.decode(), "zone_name"))
 
     assert "Who gets it Ana Ana, Cem Dora" in words(asked)
-    assert {one.name for one in series.recipients.all()} == {"Cem", "Dora"}
+    assert {patient.name for patient in series.recipients.all()} == {"Cem", "Dora"}
 
 
 def test_a_day_that_somebody_skipped_or_a_pause_meanwhile_is_told(clinic: Clinic, rosa: Client, ben: Client) -> None:
@@ -132,7 +132,7 @@ def test_a_day_that_somebody_skipped_or_a_pause_meanwhile_is_told(clinic: Clinic
     assert "State Active Paused" in told
     assert (drafts.of(series).text, series.state) == ("Two tablets.", "paused")
     assert series.recurrence
-    assert any(day in str(one) for one in series.recurrence["except"])
+    assert any(day in str(exception) for exception in series.recurrence["except"])
 
 
 def test_a_split_over_a_changed_time_takes_the_new_time(clinic: Clinic, rosa: Client, ben: Client) -> None:

@@ -47,7 +47,7 @@ def clinic(hook: Hook) -> Clinic:
 
 def noted(clinic: Clinic) -> list[Json]:
     """The bodies of all calls that are to be made, in their order."""
-    return [json.loads(body_of(one)) for one in Delivery.objects.filter(clinic=clinic).order_by("number")]
+    return [json.loads(body_of(delivery)) for delivery in Delivery.objects.filter(clinic=clinic).order_by("number")]
 
 
 def a_due_message(clinic: Clinic, **fields: object) -> Message:
@@ -206,7 +206,7 @@ def test_enrolment_and_the_yes_to_the_question_are_told(clinic: Clinic) -> None:
     patient = enrolled(bot)
     comes_in(bot, a_tap(patient.telegram_id or 0, button(bot, 0)))
 
-    told = [(one["type"], one["data"]) for one in noted(clinic)]
+    told = [(body["type"], body["data"]) for body in noted(clinic)]
     assert ("patient.enrolled", {"patient": str(patient.id)}) in told
     assert ("consent.changed", {"patient": str(patient.id), "consent": "given"}) in told
 

@@ -247,7 +247,7 @@ def test_only_admins_see_or_change_webhooks(clinic: Clinic, hook: Hook) -> None:
     seen = [browser.get(path).status_code for path in (LIST, f"{LIST}/{webhook.pk}")]
     changed = [
         browser.post(f"{LIST}/{path}").status_code
-        for path in ("new", *(f"{webhook.pk}/{one}" for one in ("act", "kinds", "replay", f"retry/{webhook.pk}")))
+        for path in ("new", *(f"{webhook.pk}/{act}" for act in ("act", "kinds", "replay", f"retry/{webhook.pk}")))
     ]
 
     assert set(seen + changed) == {403}

@@ -109,7 +109,7 @@ def test_ten_receivers_of_one_clinic_leave_threads_for_others() -> None:
     first = sending.next_turns(many | others, {}, {})
     then = sending.next_turns(many | others, dict(list(many.items())[:4]), {})
 
-    assert Counter(one.clinic for one in first.values()) == {evil: 4, good: 3}
+    assert Counter(waiting.clinic for waiting in first.values()) == {evil: 4, good: 3}
     assert list(then) == list(others)
 
 
@@ -120,9 +120,9 @@ def test_slow_receivers_of_many_clinics_leave_half_of_the_threads_to_quick_ones(
     quick = _waiting(an_id(), 2)
 
     first = sending.next_turns(slow | quick, {}, {})
-    then = sending.next_turns(slow | quick, {id: one for id, one in first.items() if one.is_slow}, {})
+    then = sending.next_turns(slow | quick, {id: waiting for id, waiting in first.items() if waiting.is_slow}, {})
 
-    assert sum(one.is_slow for one in first.values()) == 4
+    assert sum(waiting.is_slow for waiting in first.values()) == 4
     assert set(quick) <= set(first)
     assert set(then) == set(quick)
 
@@ -139,9 +139,9 @@ def test_before_a_clinic_that_waits_each_other_clinic_gets_at_most_one_thread() 
 
     while good not in turns:
         chosen = sending.next_turns(ready, {}, served)
-        turns += [one.clinic for one in chosen.values()]
-        served |= {one.clinic: len(turns) for one in chosen.values()}
-        ready = {id: one for id, one in ready.items() if id not in chosen}
+        turns += [waiting.clinic for waiting in chosen.values()]
+        served |= {waiting.clinic: len(turns) for waiting in chosen.values()}
+        ready = {id: waiting for id, waiting in ready.items() if id not in chosen}
 
     before = turns[: turns.index(good)]
     assert len(before) == len(set(before)) == 20
@@ -155,7 +155,7 @@ def test_a_clinic_without_a_thread_comes_before_one_that_has_some() -> None:
 
     chosen = sending.next_turns(ready, running, {busy: 1, quiet: 2})
 
-    assert [one.clinic for one in chosen.values()] == [quiet]
+    assert [waiting.clinic for waiting in chosen.values()] == [quiet]
 
 
 def test_a_slow_answer_ends_the_turn_and_a_quick_turn_makes_up_for_it(clinic: Clinic, hook: Hook) -> None:

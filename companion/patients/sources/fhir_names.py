@@ -32,11 +32,11 @@ def name_of(names: Sequence[_Object]) -> str:
     return next(filter(None, map(_name, sorted_names)), "")
 
 
-def _name(one: _Object) -> str:
+def _name(human_name: _Object) -> str:
     """The name from its parts, since a text may have any order; from the text if the parts hold only titles."""
-    listed = one.get("given")
+    listed = human_name.get("given")
     given = _own(" ".join(filter(None, map(_clean, listed if isinstance(listed, list) else []))))
-    family, text = _clean(one.get("family")), from_text(_clean(one.get("text")))
+    family, text = _clean(human_name.get("family")), from_text(_clean(human_name.get("text")))
     if given and (family or not text.startswith(given)):
         return f"{given} {family}".strip()
     return text or family

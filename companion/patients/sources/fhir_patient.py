@@ -45,11 +45,17 @@ def read_patient(resource: _Object, *, identifier_system: str, telegram: Telegra
     left = gone or _is_replaced(resource)
     telecoms = _objects(resource.get("telecom"))
     current = _by_rank(_current(telecoms, now))
-    ended = [one for one in telecoms if one not in current]
+    ended = [telecom for telecom in telecoms if telecom not in current]
     number, problem = _telegram(current, telegram)
     given: dict[str, object] = {
         "external_id": external_id,
-        "name": name_of([one for one in _current(_objects(resource.get("name")), now) if one.get("use") != "maiden"]),
+        "name": name_of(
+            [
+                human_name
+                for human_name in _current(_objects(resource.get("name")), now)
+                if human_name.get("use") != "maiden"
+            ]
+        ),
         "birth_date": _birth_date(resource),
         "phone": _phone(current),
         "language": _language(resource),
@@ -69,7 +75,7 @@ _NO_IDENTIFIER: Final = "It has no current identifier of the system that you nam
 
 
 def _objects(value: object) -> list[_Object]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
 def _text(value: object) -> str:
@@ -78,14 +84,14 @@ def _text(value: object) -> str:
 
 def _identifier(resource: _Object, system: str, now: dt.datetime, *, ended_too: bool) -> str:
     """The current identifier of the system; for a patient who has left also an identifier that has ended."""
-    fitting = [one for one in _objects(resource.get("identifier")) if one.get("system") == system]
+    fitting = [identifier for identifier in _objects(resource.get("identifier")) if identifier.get("system") == system]
     found = [*_current(fitting, now), *(fitting if ended_too else [])]
-    return next(filter(None, (_text(one.get("value")) for one in found)), "")
+    return next(filter(None, (_text(identifier.get("value")) for identifier in found)), "")
 
 
 def _is_replaced(resource: _Object) -> bool:
     """Return whether another record has replaced this patient's record."""
-    return any(one.get("type") == "replaced-by" for one in _objects(resource.get("link")))
+    return any(link.get("type") == "replaced-by" for link in _objects(resource.get("link")))
 
 
 def _is_dead(resource: _Object) -> bool:
@@ -100,18 +106,18 @@ def _birth_date(resource: _Object) -> str:
 
 def _phone(telecoms: Sequence[_Object]) -> str:
     """The phone of the best rank; a mobile phone before others of the same rank."""
-    points = [one for one in telecoms if one.get("system") == "phone" and _text(one.get("value"))]
-    points.sort(key=lambda one: (_rank(one), one.get("use") != "mobile"))
+    points = [telecom for telecom in telecoms if telecom.get("system") == "phone" and _text(telecom.get("value"))]
+    points.sort(key=lambda telecom: (_rank(telecom), telecom.get("use") != "mobile"))
     return _text(points[0].get("value")) if points else ""
 
 
 def _language(resource: _Object) -> str:
     """The first valid language code, the preferred language first; else the first code, which will be refused."""
     spoken = _objects(resource.get("communication"))
-    spoken.sort(key=lambda one: one.get("preferred") is not True)
-    concepts = [one.get("language") for one in spoken]
+    spoken.sort(key=lambda communication: communication.get("preferred") is not True)
+    concepts = [communication.get("language") for communication in spoken]
     codings = [_objects(concept.get("coding")) for concept in concepts if isinstance(concept, dict)]
-    codes = [code for of_one in codings for coding in of_one if (code := _text(coding.get("code")))]
+    codes = [code for of_concept in codings for coding in of_concept if (code := _text(coding.get("code")))]
     return next(filter(canonical, codes), codes[0] if codes else "")
 
 
@@ -125,7 +131,7 @@ class _TelegramId(NamedTuple):
 def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> _TelegramId:
     """The first value that can be a Telegram ID; without one, the first value, which will be refused."""
     found = [_TelegramId(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
-    return next((one for one in found if not one.problem), found[0] if found else _TelegramId("", ""))
+    return next((candidate for candidate in found if not candidate.problem), found[0] if found else _TelegramId("", ""))
 
 
 def _telegrams(telecoms: Sequence[_Object], at: TelegramAt) -> Iterator[str]:
@@ -137,7 +143,7 @@ def _telegrams(telecoms: Sequence[_Object], at: TelegramAt) -> Iterator[str]:
 
 
 def _current(elements: Sequence[_Object], now: dt.datetime) -> list[_Object]:
-    return [one for one in elements if one.get("use") != "old" and is_current(one, now)]
+    return [element for element in elements if element.get("use") != "old" and is_current(element, now)]
 
 
 def _by_rank(telecoms: Sequence[_Object]) -> list[_Object]:

@@ -251,7 +251,7 @@ _STATUSES: Final = {
 
 
 def _objects(value: object) -> TypeGuard[list[dict[str, object]]]:
-    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+    return isinstance(value, list) and all(isinstance(element, dict) for element in value)
 
 
 def _is_error(outcome: dict[str, object]) -> bool:

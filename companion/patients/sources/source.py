@@ -87,19 +87,19 @@ def text_point(text: str) -> Point:
     return int(value) if kind == "n" else value
 
 
-def later(one: Point | None, other: Point | None) -> Point | None:
+def later(first: Point | None, second: Point | None) -> Point | None:
     """The later of two points. Raises SourceDown if their types differ."""
-    if one is None or other is None:
-        return other if one is None else one
-    match one, other:
+    if first is None or second is None:
+        return second if first is None else first
+    match first, second:
         case dt.datetime(), dt.datetime():
-            if (one.tzinfo is None) != (other.tzinfo is None):
+            if (first.tzinfo is None) != (second.tzinfo is None):
                 raise SourceDown(MIXED)
-            return max(one, other)
+            return max(first, second)
         case int(), int():
-            return max(one, other)
+            return max(first, second)
         case str(), str():
-            return max(one, other)
+            return max(first, second)
         case _:
             raise SourceDown(MIXED)
 

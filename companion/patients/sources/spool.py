@@ -32,9 +32,9 @@ class Spool:
     def fill(self, found: Iterable[Found], *, now: dt.datetime) -> None:
         """Take all rows. Raises SourceDown if the source raises it, or if there are too many rows."""
         batch: list[Found] = []
-        for one in found:
-            self.reached = later(self.reached, not_ahead(one.changed, now))
-            batch.append(one)
+        for found_patient in found:
+            self.reached = later(self.reached, not_ahead(found_patient.changed, now))
+            batch.append(found_patient)
             if len(batch) == BATCH:
                 self._put(batch)
                 batch = []
@@ -53,7 +53,10 @@ class Spool:
         self._file.close()
 
     def _put(self, batch: list[Found]) -> None:
-        rows = [(one.place, dict(one.values), one.left, one.trouble) for one in batch]
+        rows = [
+            (found_patient.place, dict(found_patient.values), found_patient.left, found_patient.trouble)
+            for found_patient in batch
+        ]
         data = seal(json.dumps(rows, default=_plain), _PURPOSE)
         self._file.write(_LENGTH.pack(len(data)) + data)
         if self._file.tell() > self._most_bytes:

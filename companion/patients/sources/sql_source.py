@@ -55,7 +55,7 @@ def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
     columns = mapping.get("columns")
     problems = []
     named = columns.values() if isinstance(columns, dict) else ()
-    if not all(isinstance(one, str) for one in (*named, *(mapping[name] for name in texts if name in mapping))):
+    if not all(isinstance(setting, str) for setting in (*named, *(mapping[name] for name in texts if name in mapping))):
         problems.append(Problem("mapping", "Write the names of tables and columns in quotes."))
     if bool(texts["table"]) == bool(texts["query"]):
         problems.append(Problem("mapping", "Name either a table or a query."))
