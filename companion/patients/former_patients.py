@@ -56,6 +56,15 @@ def ids_before(patient: Patient) -> list[uuid.UUID]:
     return list(FormerPatient.objects.filter(into=patient).order_by("at").values_list("id", flat=True))
 
 
+def external_ids_before(patient: Patient, among: Collection[str]) -> frozenset[str]:
+    """Those of these external ids that belonged to patients who were merged into this one."""
+    merged = FormerPatient.objects.filter(into=patient).exclude(external_id_hash="")
+    hashes = frozenset(merged.values_list("external_id_hash", flat=True))
+    if not hashes:
+        return frozenset()
+    return frozenset(id for id in among if not hashes.isdisjoint(_hashes(patient.clinic_id, id)))
+
+
 def refusals_of(clinic: Clinic, external_ids: Collection[str]) -> Mapping[str, str]:
     """Return, by external id, why an import refuses the ids of patients who are no longer there."""
     by_hash = {hash: external_id for external_id in external_ids for hash in _hashes(clinic.pk, external_id)}

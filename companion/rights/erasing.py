@@ -62,7 +62,8 @@ def erase(caller: Caller, patient: Patient, name: str, *, now: dt.datetime) -> E
             raise Refused(Problem("name", "This is not the patient's name. Type it as it is written above."))
         messages = own_rows.messages_of(locked)
         ids = locking.hold_messages(messages)
-        erased = Erased(caller.clinic, frozenset({locked.pk, *ids}), frozenset(_schedules_of_nobody_else(locked)))
+        own_ids = {locked.pk, *former_patients.ids_before(locked), *ids}
+        erased = Erased(caller.clinic, frozenset(own_ids), frozenset(_schedules_of_nobody_else(locked)))
         to_delete = deleting.ask(caller.clinic, list(_posted(locked, messages, now)), now=now)
         cancelled = lifecycle.stop(messages, Reason.PATIENT_LEFT, now=now)
         _blank_plans(caller, locked, now)
@@ -145,11 +146,16 @@ def _forget_numbers(patient: Patient) -> None:
 
 
 def _forget_in_reports(patient: Patient) -> None:
-    """Remove the lines that name the patient from the reports of syncs."""
-    values = (patient.external_id, patient.external_id_written, patient.name, patient.phone, patient.telegram_id)
+    """Remove the lines that name the patient from the reports of syncs, also by an id from before a merge."""
+    runs = list(SyncRun.objects.select_for_update().filter(clinic=patient.clinic_id).order_by("id"))
+    places = {
+        str(line[0]) for run in runs for lines in (run.reasons, run.touched) for line in json.loads(lines or "[]")
+    }
+    values = {patient.external_id, patient.external_id_written, patient.name, patient.phone, patient.telegram_id}
+    values |= former_patients.external_ids_before(patient, places)
     # Look for whole words: the id A-1 is also part of the lines of patient A-12.
     named = re.compile("|".join(rf"(?<!\w){re.escape(str(value))}(?!\w)" for value in values if value))
-    for run in SyncRun.objects.select_for_update().filter(clinic=patient.clinic_id).order_by("id"):
+    for run in runs:
         before = (run.reasons, run.touched)
         run.reasons = _without(run.reasons, named)
         run.touched = _without(run.touched, named) if run.touched else run.touched

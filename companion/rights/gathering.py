@@ -176,10 +176,12 @@ def _file(file: Media) -> to.FileEntry:
 
 
 def _syncs(patient: Patient) -> Iterator[to.SyncEntry]:
-    for run in SyncRun.objects.filter(clinic=patient.clinic_id).order_by("began_at"):
-        for external_id, change in json.loads(run.touched or "[]"):
-            if external_id == patient.external_id:
-                yield to.SyncEntry(at=run.began_at, change=change)
+    runs = SyncRun.objects.filter(clinic=patient.clinic_id).order_by("began_at")
+    found = [(run.began_at, *line) for run in runs for line in json.loads(run.touched or "[]")]
+    own = {patient.external_id} | former_patients.external_ids_before(patient, {id for _, id, _ in found})
+    for at, external_id, change in found:
+        if external_id in own:
+            yield to.SyncEntry(at=at, change=change)
 
 
 def _audit(patient: Patient, messages: Sequence[Message]) -> list[to.AuditEntryShape]:

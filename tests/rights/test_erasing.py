@@ -65,6 +65,24 @@ def test_nothing_of_an_erased_patient_is_left_in_the_database_or_the_log(
     assert found_in(caplog.text) == []
 
 
+@pytest.mark.both_databases
+def test_nothing_of_a_patient_who_was_merged_is_left_once_the_survivor_is_erased(
+    clinic: Clinic, admin: Program
+) -> None:
+    new = {"external_id": "CANARYID-0", "name": "Canaryname Silva", "phone": "+49 30 7770001"}
+    first = admin.post("/patients", new, key="visit-1").json["id"]
+    story, stays = a_whole_story(clinic), a_patient(clinic, "Ana Silva", telegram_id=None)
+    for gone in (first, story.patient.id):
+        assert admin.post(f"/patients/{gone}/merge", {"into": str(stays.id)}).status == 200
+    told = admin.get(f"/patients/{stays.id}/export").json
+    assert [one["change"] for one in told["syncs"]] == ["added"]
+
+    assert admin.post(f"/patients/{stays.id}/erase", {"name": "Ana Silva"}).status == 200
+
+    Deletion.objects.all().delete()
+    assert found_in(everything_stored()) == []
+
+
 @pytest.mark.skipif(session.on_postgresql(), reason="PostgreSQL keeps dead rows until its VACUUM, as the docs say")
 @pytest.mark.django_db(transaction=True)
 def test_nothing_of_an_erased_patient_is_left_in_sqlites_files(clinic: Clinic, admin: Program) -> None:
