@@ -33,7 +33,9 @@ class Webhook(models.Model):
     secret = SealedField("webhooks.Webhook.secret")
     """The secret that signs each call (signing.py)."""
     former_secret = SealedField("webhooks.Webhook.former_secret", null=True)
-    """The secret before the last exchange. It signs each call, too, until `former_until`."""
+    """The secrets before the last exchange, the newest first, with spaces between. They sign each call, too, until
+    `former_until`.
+    """
     former_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)

@@ -26,7 +26,9 @@ MOST: Final = 10
 UNANSWERED: Final = 10
 """The number of failed calls in a row after which admins are alerted. If there are many events, it takes 15 minutes."""
 OVERLAP: Final = dt.timedelta(hours=24)
-"""The time after an exchange during which the former secret signs calls, too."""
+"""The time after an exchange during which the former secrets sign calls, too."""
+SECRETS: Final = 10
+"""The largest number of secrets that sign at the same time."""
 NO_KEY: Final = "its address can't be decrypted. Restore the former COMPANION_SECRET_KEY"
 
 
@@ -100,7 +102,8 @@ def choose(caller: Caller, webhook: Webhook, kinds: Sequence[str], *, now: dt.da
 def exchange_secret(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> str:
     """Give the webhook a new secret, and return the secret. For a day the former secret signs calls, too.
 
-    Raises Conflict if the present secret can't be decrypted, because the secret key is lost.
+    After an exchange within this day all earlier secrets go on signing: nobody knows which of them the program has.
+    Raises Conflict if too many secrets sign already, or if they can't be decrypted, because the secret key is lost.
     """
     caller.needs(Role.ADMIN)
     secret = signing.new_secret()
@@ -109,7 +112,12 @@ def exchange_secret(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> st
             locked = Webhook.objects.select_for_update().get(clinic=caller.clinic, pk=webhook.pk)
         except CannotOpen:
             raise Conflict(f"The webhook keeps its secret: {NO_KEY}.") from None
-        locked.former_secret, locked.former_until, locked.secret = locked.secret, now + OVERLAP, secret
+        signing_now = keys_of(locked, now=now)
+        if len(signing_now) >= SECRETS:
+            raise Conflict(
+                f"{SECRETS} secrets sign each call already. Give your program the newest, and try again later."
+            )
+        locked.former_secret, locked.former_until, locked.secret = " ".join(signing_now), now + OVERLAP, secret
         locked.save(update_fields=["former_secret", "former_until", "secret"])
         changes = {"secret": audit.CHANGED}
         audit.record(caller, "webhook's secret exchanged", "webhook", webhook.pk, now=now, changes=changes)
@@ -166,7 +174,7 @@ def call_once(webhook: Webhook, body: str, *, at: dt.datetime) -> str:
 def keys_of(webhook: Webhook, *, now: dt.datetime) -> list[str]:
     """Return the secrets that sign the webhook's calls, the present secret first. Raises CannotOpen."""
     former = webhook.former_secret if webhook.former_until and now < webhook.former_until else None
-    return [webhook.secret, former] if former else [webhook.secret]
+    return [webhook.secret, *(former or "").split()]
 
 
 def opened(id: uuid.UUID) -> Webhook | None:

@@ -6,6 +6,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict
 from companion.service.clock import database_now
 from companion.webhooks import outbox, sending, webhooks
 from companion.webhooks.models import Delivery, Kind, Webhook
@@ -62,6 +63,29 @@ def test_for_a_day_after_an_exchange_both_secrets_sign(clinic: Clinic, hook: Hoo
     assert len(calls(hook, secret)) == 2
     with pytest.raises(WebhookVerificationError):
         calls(hook, former)
+
+
+def test_a_secret_that_is_exchanged_twice_in_a_day_leaves_the_programs_own_in_force(clinic: Clinic, hook: Hook) -> None:
+    webhook, first = a_webhook(clinic, hook)
+    admin = a_caller(clinic, Role.ADMIN)
+    lost = webhooks.exchange_secret(admin, webhook, now=database_now())
+    newest = webhooks.exchange_secret(admin, webhook, now=database_now())
+    happens(clinic)
+
+    sent_off(webhook)
+
+    assert [len(calls(hook, secret)) for secret in (first, lost, newest)] == [1, 1, 1]
+
+
+def test_secrets_are_not_exchanged_without_end(clinic: Clinic, hook: Hook) -> None:
+    webhook, _ = a_webhook(clinic, hook)
+    admin = a_caller(clinic, Role.ADMIN)
+    for _ in range(webhooks.SECRETS - 1):
+        webhooks.exchange_secret(admin, webhook, now=database_now())
+
+    with pytest.raises(Conflict, match="sign each call already"):
+        webhooks.exchange_secret(admin, webhook, now=database_now())
+    assert webhooks.exchange_secret(admin, webhook, now=database_now() + webhooks.OVERLAP)
 
 
 def test_only_the_kinds_that_the_clinic_chose_are_told(clinic: Clinic, hook: Hook) -> None:
