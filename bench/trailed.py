@@ -1,6 +1,7 @@
 """POSTs with and without the audit trail, and entries to be chained. Called by inside.py.
 
-The product has no switch that leaves the trail out. Here its functions are exchanged for idle ones, in this process.
+The product has no switch that leaves the trail out. Here its functions are exchanged for idle functions, in this
+process.
 """
 
 import statistics

@@ -44,7 +44,7 @@ def another_clinic() -> Clinic:
 
 
 def a_bot(clinic: Clinic, *, sandbox: bool = True, **fields: object) -> Bot:
-    """The clinic's bot, with a token that looks like one."""
+    """The clinic's bot, with a token that looks real."""
     number = 700_000_000 + next(_numbers)
     token = f"{number}:{'A' * 35}"
     values: dict[str, object] = {

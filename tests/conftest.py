@@ -104,7 +104,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """SQLite is a file, as in production, and the one that a real process with this environment opens too."""
+    """SQLite is a file, as in production, and a real process with this environment opens the same file."""
     if not session.on_postgresql():
         database = connections["default"].settings_dict
         database["TEST"]["NAME"] = database["NAME"]

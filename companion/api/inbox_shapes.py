@@ -81,7 +81,7 @@ class DoneWish(Body):
 
     seen: Annotated[
         Id | None,
-        Field(description="The newest reply that was read; the conversation stays open if a newer one has come in."),
+        Field(description="The newest reply that was read; the conversation stays open if a newer reply has come in."),
         NOT_NULL,
     ] = None
 

@@ -60,7 +60,7 @@ class PatientChanges(_PatientFields):
             description="No message goes out before this day begins in the patient's time zone. null ends the pause."
         ),
     ] = None
-    paused_reason: Annotated[StrictStr | None, Field(description="The reason. A pause needs one.")] = None
+    paused_reason: Annotated[StrictStr | None, Field(description="The reason, which a pause needs.")] = None
 
 
 class PatientParameters(ListParameters):

@@ -41,7 +41,7 @@ _DETAILS: Final = {
     405: "This address does not accept this method. The Allow header names the methods that it accepts.",
     413: "The body is too large.",
     500: "Something went wrong on our side. Look for the request's id in the service's log.",
-    503: "The database can't be used just now. Try again in a moment, with the same Idempotency-Key if you sent one.",
+    503: "The database can't be used just now. Try again in a moment, with the same Idempotency-Key if you sent a key.",
 }
 
 

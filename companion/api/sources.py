@@ -151,7 +151,7 @@ def read_source(request: HttpRequest, id: UUID) -> SourceShape:
     ),
 )
 def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
-    """Set a FHIR server as the clinic's patient source. It replaces the earlier one."""
+    """Set a FHIR server as the clinic's patient source. It replaces the earlier source."""
     row = configuration.set_fhir(
         caller_of(request),
         body.url,

@@ -62,4 +62,4 @@ _WORDS: dict[str, Callable[[Mapping[str, object]], str]] = {
     "model": _fixed("Write an object."),
     "dict": _fixed("Write an object."),
 }
-"""Sentences by the beginning of pydantic's error type (docs.pydantic.dev, "Validation Errors"), longer ones first."""
+"""Sentences by the beginning of pydantic's error type (docs.pydantic.dev, "Validation Errors"), the longest first."""

@@ -26,7 +26,7 @@ def maintenance() -> None:
 @click.option("--reason", default="", help="A sentence that admins read in the Control Panel.")
 @_clinic
 def begin(hours: float | None, until: dt.datetime | None, reason: str, slug: str | None) -> None:
-    """Open a maintenance window, in all clinics or in one. It takes effect everywhere within ten seconds."""
+    """Open a maintenance window, in all clinics or in one clinic. It takes effect within ten seconds."""
     from companion.panel import maintenance as windows
     from companion.service.clock import database_now
 
@@ -43,7 +43,7 @@ def begin(hours: float | None, until: dt.datetime | None, reason: str, slug: str
 @maintenance.command()
 @_clinic
 def end(slug: str | None) -> None:
-    """End the maintenance window, in all clinics or in one."""
+    """End the maintenance window, in all clinics or in one clinic."""
     from companion.clinics.refusals import Conflict
     from companion.panel import maintenance as windows
     from companion.service.clock import database_now

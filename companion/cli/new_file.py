@@ -18,7 +18,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with ExitStack() as on_failure:
-            # A part of an export could be taken for a complete one, and the next try couldn't write the file.
+            # A part of an export could be taken for a complete export, and the next try couldn't write the file.
             on_failure.callback(path.unlink)
             with os.fdopen(descriptor, "wb") as file:
                 yield file

@@ -102,7 +102,7 @@ def restored(taken: dt.datetime, journals: tuple[Path, ...], drill: bool) -> Non
 @click.command()
 @click.option("--clinic", "slug", help="Only this clinic. " + CLINIC_HELP)
 def resume(slug: str | None) -> None:
-    """Resume sending after a restore or a pause, in all clinics or in one."""
+    """Resume sending after a restore or a pause, in all clinics or in one clinic."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.clinics.models import Clinic

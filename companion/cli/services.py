@@ -72,7 +72,8 @@ def dispatcher(share_host: bool) -> None:
             service.run(_health_port("dispatcher", share_host=share_host))
     except AlreadyRunning:
         raise click.ClickException(
-            "A dispatcher works on this data folder already, and SQLite allows only one. For several, use PostgreSQL."
+            "A dispatcher works on this data folder already, and SQLite allows only one dispatcher. "
+            "For several, use PostgreSQL."
         ) from None
 
 

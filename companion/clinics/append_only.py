@@ -2,7 +2,7 @@
 
 On PostgreSQL no role has the right to change or remove an entry, not even the owner of the table, through whom most
 installations work; only the two columns that chaining writes may be changed. Triggers are the second line, and on
-SQLite, which knows no rights, the only one. They also stop a superuser. The owner alone can take both away.
+SQLite, which knows no rights, the only line. They also stop a superuser. The owner alone can take both away.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from companion.service.online import in_a_free_moment
 
 TABLE: Final = "clinics_auditentry"
 _SAID: Final = "the audit trail is append-only"
-# An entry gets its place in the chain once; one from before the chain gets its seal then, too. A TRUNCATE of the
+# An entry gets its place in the chain once; an entry from before the chain gets its seal then, too. A TRUNCATE of the
 # empty table passes. It is asked for by schema and name: a session could put a table of the same name before it.
 _BODY: Final = f"""
     DECLARE
@@ -76,7 +76,7 @@ _GIVEN: Final = f"""
     FROM pg_attribute, aclexplode(attacl) a
     WHERE attrelid = '{TABLE}'::regclass AND a.privilege_type = 'UPDATE'
 """  # noqa: S608 (our own names)
-"""Finds each right to change or remove entries: the role, the right, and the column if it is a right to only one."""
+"""Finds each right to change or remove entries: the role, the right, and the column if it is for a single column."""
 _TOO_MANY: Final = f"""
     SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, privilege, attname
     FROM ({_GIVEN}) given WHERE attname NOT IN ('number', 'hash') OR grantee = 0 ORDER BY 1, 2, 3

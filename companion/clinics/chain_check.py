@@ -193,7 +193,7 @@ def _restores(clinic: uuid.UUID) -> list[_Restore]:
 
 
 def _joined(found: Iterable[Wrong]) -> list[Wrong]:
-    """Neighbours that share their kind of trouble, as one: a removed entry displaces all that follow."""
+    """Join neighbours that share their kind of trouble: a removed entry displaces all entries that follow."""
     joined: list[Wrong] = []
     for wrong in found:
         last = joined[-1] if joined else None

@@ -53,7 +53,7 @@ def add(key: Key, *, now: dt.datetime) -> None:
 def use(key_id: str, *, now: dt.datetime) -> None:
     """Seal and sign with this key from now on. Raises Conflict if a running service doesn't know it, and Unknown."""
     check_none_missing()
-    file = _own_file(f"{_NOT_OURS}to use another one, {THEN_USED}.")
+    file = _own_file(f"{_NOT_OURS}to use another key, {THEN_USED}.")
     key = _known(key_id)
     if ignorant := _services(now, lambda state: key_id in _ids(state.get("keys"))):
         raise Conflict(
@@ -97,7 +97,7 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
     Returns a sentence about what is left to do. Raises Conflict if values need the key or it is in use, and Unknown.
     """
     if key_id == ring().in_use.id:
-        raise Conflict(f"The key {key_id} is in use. Put another one in use first.")
+        raise Conflict(f"The key {key_id} is in use. Put another key in use first.")
     if using := _services(now, lambda state: state.get("key") != key_id):
         raise Conflict(f"The key {key_id} is still used by {', '.join(using)}. Restart these services first.")
     known = key_id in ring().ids

@@ -320,7 +320,7 @@ class MarkKind(models.TextChoices):
 class Mark(models.Model):
     """A note that plans may have changed, written in the transaction of the change. The Planner works it off.
 
-    `subject_id` is the row that changed. It is no foreign key, because the rooms with those rows lie above this one.
+    `subject_id` is the row that changed. It is no foreign key, because the rooms with those rows lie above this room.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)

@@ -12,7 +12,7 @@ def with_secrets_of_files(given: dict[str, object], names: Iterable[str]) -> dic
         if not file:
             continue
         if given.get(name):
-            raise ValueError(f"COMPANION_{name.upper()} and COMPANION_{name.upper()}_FILE are both set. Unset one.")
+            raise ValueError(f"COMPANION_{name.upper()} and COMPANION_{name.upper()}_FILE are both set. Unset either.")
         found[name] = text_of(Path(str(file)), f"COMPANION_{name.upper()}_FILE")
     return found
 

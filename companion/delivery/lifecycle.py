@@ -23,7 +23,7 @@ CANCELLING: Final = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.P
 """Reasons of `cancelled`; all others are reasons of `failed`."""
 
 OFF_THE_WIRE: Final = Q(open_attempt_id__isnull=True)
-"""Messages without an open Attempt. Only the Dispatcher changes a Message that has one.
+"""Messages without an open Attempt. Only the Dispatcher changes a Message with an open Attempt.
 
 In SQL: open_attempt_id IS NULL.
 """

@@ -45,7 +45,7 @@ class Heard(msgspec.Struct, frozen=True, tag="heard", tag_field="kind", gc=False
 
 
 class Updated(msgspec.Struct, frozen=True, tag="updated", tag_field="kind", gc=False):
-    """A bot's updates before this one were worked off and confirmed to Telegram."""
+    """A bot's updates before this update were worked off and confirmed to Telegram."""
 
     at: Instant
     bot: uuid.UUID

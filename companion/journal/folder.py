@@ -39,7 +39,7 @@ def opened(folder: Path) -> str:
         fresh = folder / f".{uuid.uuid4().hex}"
         _write(fresh, uuid.uuid4().hex.encode())
         try:
-            # Several services may start at once: the first one's id counts.
+            # Several services may start at once: the id of the first service counts.
             path.hardlink_to(fresh)
         except FileExistsError:
             pass

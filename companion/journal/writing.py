@@ -22,7 +22,7 @@ class JournalGone(Exception):
 
 
 class Journal:
-    """A process's writer: a file of its own, and a new one each day, so that old ones can be removed whole."""
+    """A process's writer: a file of its own, and a new file each day, so that old files can be removed whole."""
 
     def __init__(self, folder: Path, kind: str, days: int) -> None:
         self._folder, self._kind, self._days = folder, kind, days

@@ -1,7 +1,7 @@
 """The inbox: Conversations that need staff, each with the member to whom it is assigned.
 
-A new message opens a Conversation; a member takes it, and closes it. Each change is one guarded UPDATE, or is made
-under the row's lock. Zero changed rows mean that somebody was faster, and the Conflict says so.
+A new message opens a Conversation; a member takes it over, and closes it when it is done. Each change is one guarded
+UPDATE, or is made under the row's lock. Zero changed rows mean that somebody was faster, and the Conflict says so.
 """
 
 import datetime as dt
@@ -248,9 +248,9 @@ def _why_not(conversation: Conversation) -> str:
     """Say what somebody else has done with the Conversation meanwhile."""
     conversation.refresh_from_db()
     if conversation.standing == Standing.TAKEN:
-        return f"{conversation.holder_name} has it already."
+        return f"{conversation.holder_name} has this conversation already."
     if conversation.standing == Standing.DONE:
-        return "It is done already."
+        return "This conversation is done already."
     return "A new message came in meanwhile. Read it, then try again."
 
 

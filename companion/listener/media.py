@@ -47,7 +47,9 @@ class FileUnavailable(Exception):
 
 
 _SENTENCES: Final = {
-    FileProblem.TOO_LARGE: f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller one.",
+    FileProblem.TOO_LARGE: (
+        f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller file."
+    ),
     FileProblem.GONE: "Telegram doesn't have this file any more. Ask the patient to send it again.",
     FileProblem.REFUSED: (
         "Telegram refuses the bot's token, so the file can't be fetched. Enter a valid token in Settings."

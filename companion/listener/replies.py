@@ -62,7 +62,7 @@ def moved(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> boo
     if not newest.text.startswith(f"[{said.content.kind}]"):
         return False
     if not said.content.summary:
-        # The place can't be read. Keep the last one.
+        # The place can't be read. Keep the last place.
         return True
     if newest is first:
         keep_correction(first, said, update_id, now=now)

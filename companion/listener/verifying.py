@@ -91,7 +91,7 @@ def claim(bot_id: uuid.UUID) -> Claim | None:
 
 
 def unverified(bot: Bot) -> int | None:
-    """Return a Telegram ID of the bot's clinic that is not verified yet: new ones first, then changed ones."""
+    """Return a Telegram ID of the bot's clinic that is not verified yet: new patients' IDs first, then changed IDs."""
     patients = Patient.objects.filter(clinic_id=bot.clinic_id, left_at__isnull=True, telegram_id__isnull=False)
     new = patients.filter(verified_id__isnull=True).order_by("id")
     changed = patients.filter(verified_id__isnull=False).exclude(verified_id=F("telegram_id"))

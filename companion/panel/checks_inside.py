@@ -29,7 +29,7 @@ from companion.telegram.limits import MESSAGES_PER_SECOND
 from companion.times.walls import is_zone
 
 _WAL_RESET_FIXED: Final = (3, 51, 3)
-"""sqlite.org, "The WAL Reset Bug": versions before this one may corrupt a database in WAL mode."""
+"""sqlite.org, "The WAL Reset Bug": versions before this version may corrupt a database in WAL mode."""
 
 
 def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:

@@ -65,7 +65,7 @@ def _trusted_proxies() -> CheckResult:
     if not own.on_loopback and own.base_url.startswith("https://") and not far:
         advice = (
             "If the proxy is on another machine, name its address in COMPANION_TRUSTED_PROXIES: else all people count "
-            "as one address. If it is on this one, set COMPANION_HOST to 127.0.0.1."
+            "as one address. If it is on this machine, set COMPANION_HOST to 127.0.0.1."
         )
         return warning(Group.CONFIGURATION, name, value, advice)
     return ok(Group.CONFIGURATION, name, value)

@@ -40,7 +40,7 @@ class Wanted:
 
 
 def clinic_called(slug: str | None) -> Clinic:
-    """The clinic of this slug (None: the only one), or a removed clinic by its id. Raises Unknown."""
+    """The clinic of this slug (None: the only clinic), or a removed clinic by its id. Raises Unknown."""
     try:
         removed = uuid.UUID(slug or "")
     except ValueError:

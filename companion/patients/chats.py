@@ -9,7 +9,7 @@ SOURCE: Final = "chat: had opted out"
 
 
 def leave(patient: Patient) -> None:
-    """Forget what was agreed, asked and found out in the old chat, because the patient is reached elsewhere from now
+    """Forget the consent, the question and the trouble of the old chat, because the patient has another chat from now
     on.
 
     An opt-out that came with the chat ends too. A withdrawal that the patient expressed stays.

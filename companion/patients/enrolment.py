@@ -74,7 +74,7 @@ class Redeemed:
 
 
 def invite(caller: Caller, patient: Patient, *, now: dt.datetime) -> Invitation:
-    """Make an invitation; earlier ones stay valid until one is used. Raises Conflict without a bot, and
+    """Make an invitation; earlier invitations stay valid until one of them is used. Raises Conflict without a bot, and
     NotAllowed.
     """
     if patient.left_at is not None:

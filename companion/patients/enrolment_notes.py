@@ -17,18 +17,21 @@ from companion.patients.models import EnrolmentNote, NoteKind, Patient
 SENTENCES: Final = {
     NoteKind.USED: (
         "Somebody pressed Start with {name}'s invitation after it was used. "
-        "If it was {first_name} on another phone, hand out a new one."
+        "If it was {first_name} on another phone, hand out a new invitation."
     ),
-    NoteKind.EXPIRED: "Somebody pressed Start with {name}'s invitation after it had expired. Hand out a new one.",
+    NoteKind.EXPIRED: (
+        "Somebody pressed Start with {name}'s invitation after it had expired. Hand out a new invitation."
+    ),
     NoteKind.TAKEN: (
         "{name}'s invitation was opened in a chat that is another patient's. "
         "If both are reached on one phone, name the caregiver whose phone it is, then invite {first_name} again."
     ),
     NoteKind.NOT_ME: (
-        "The person who opened {name}'s invitation said “That's not me”, and was unlinked. Hand {first_name} a new one."
+        "The person who opened {name}'s invitation said “That's not me”, and was unlinked. "
+        "Hand {first_name} a new invitation."
     ),
     NoteKind.EXCHANGED: (
-        "{name}'s invitation was opened in another chat than the one that {first_name} was reached in. "
+        "{name}'s invitation was opened in another chat than {first_name}'s. "
         "Confirm with {first_name} that the new chat is theirs."
     ),
     NoteKind.GIVEN_ON: (

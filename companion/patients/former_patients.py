@@ -31,7 +31,7 @@ class Merged(Unknown):
 
 
 def note_gone(patient: Patient, *, into: Patient | None, now: dt.datetime) -> None:
-    """Note that the patient's row will be deleted. Patients merged into this one before lead to `into` now."""
+    """Note that the patient's row will be deleted. Patients merged into this patient before lead to `into` now."""
     FormerPatient.objects.filter(clinic=patient.clinic_id, into=patient).update(into=into)
     FormerPatient.objects.create(
         id=patient.pk,
@@ -52,7 +52,7 @@ def refuse_gone(clinic: Clinic, id: uuid.UUID) -> None:
 
 
 def ids_before(patient: Patient) -> list[uuid.UUID]:
-    """The ids of the patients who were merged into this one."""
+    """The ids of the patients who were merged into this patient."""
     return list(FormerPatient.objects.filter(into=patient).order_by("at").values_list("id", flat=True))
 
 

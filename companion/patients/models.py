@@ -95,8 +95,8 @@ class Patient(models.Model):
     consent_asked_at = models.DateTimeField(null=True)
     """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
     trouble = models.CharField(max_length=24, blank=True, default="")
-    """Telegram's last refusal of this chat, as a code of patients/reach.py. Messages are still tried; one that
-    arrives clears it.
+    """Telegram's last refusal of this chat, as a code of patients/reach.py. Messages are still tried; a message
+    that arrives clears it.
     """
     trouble_at = models.DateTimeField(null=True)
     verified = models.CharField(max_length=16, choices=Verified, blank=True, default="", db_default="")

@@ -65,7 +65,7 @@ def to_invite(clinic: Clinic, cohort: str, *, everybody: bool = False) -> QueryS
 
 
 def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:
-    """The clinic's patients with these ids who have not left, by name. Raises Unknown if one is missing."""
+    """The clinic's patients with these ids who have not left, by name. Raises Unknown if a patient is missing."""
     found = list(Patient.objects.filter(clinic=clinic, pk__in=ids, left_at__isnull=True).order_by("name", "id"))
     if len(found) != len(set(ids)):
         raise Unknown("One of these patients is no longer there.")

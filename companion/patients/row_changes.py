@@ -62,7 +62,7 @@ class RowChanges:
     """The change as the audit trail has it."""
     marked: bool
     left_chat: FormerChat | None = None
-    """The former chat, if the patient has a new one."""
+    """The former chat, if the patient has a new chat."""
     new_chat: bool = False
 
     @property

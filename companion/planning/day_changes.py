@@ -28,7 +28,7 @@ class DayChanges:
     none_today: set[uuid.UUID] = field(default_factory=set)
     """Patients who would have got a message today, and now get none."""
     again_today: set[uuid.UUID] = field(default_factory=set)
-    """Patients who have already got today's message, and now get one more today."""
+    """Patients who have already got today's message, and now get another message today."""
     none_on: dict[uuid.UUID, dt.date] = field(default_factory=dict)
     """The patient's next day without a message, because its Occurrence was already sent by the time of another zone."""
 

@@ -123,7 +123,7 @@ class FieldReader:
     def timezone(self) -> str:
         zone = self.string("timezone", 'Name a time zone like Europe/Berlin, or "patient" for each patient\'s own.')
         if zone and zone != PATIENT_ZONE and not walls.is_zone(zone):
-            self.wrong("timezone", 'This is no IANA time zone. Name one like Europe/Berlin, or "patient".')
+            self.wrong("timezone", 'This is no IANA time zone. Write a zone like Europe/Berlin, or "patient".')
         return zone
 
     def recurrence(self) -> Recurrence | None:

@@ -67,7 +67,7 @@ def change(
     with transaction.atomic():
         locked = hold(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
-            raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
+            raise Conflict(f"This schedule has {_over(locked)}. Plan a new schedule.")
         change = change_of(drafts.of(locked), draft, from_occurrence)
         known = plan_warnings.of_change(locked, change, now=now)
         if change.ended is not None:

@@ -1,7 +1,8 @@
 """Warnings about days on which a person skipped or changed messages, after a change of the times of day. Reads only.
 
 If a day has another number of times than before, an Occurrence may have no counterpart, or a new Occurrence may come
-beside an edited one. The person's changes stay, and these warnings name the days, so that a person can check them.
+beside an edited Occurrence. The person's changes stay, and these warnings name the days, so that a person can check
+them.
 """
 
 import datetime as dt

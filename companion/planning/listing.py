@@ -161,7 +161,7 @@ def page(
 
 
 def _since(plan: PlannedSchedules, wanted: MessageFilter, until: dt.datetime) -> dt.datetime:
-    """The instant from which a message may be planned that is no Message yet."""
+    """The instant from which messages may be planned that are not stored as Messages yet."""
     planned = min((schedule.planned_until for schedule in plan.schedules if schedule.planned_until), default=until)
     return max(wanted.due_from, planned) if wanted.due_from else planned
 

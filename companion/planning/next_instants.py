@@ -83,8 +83,8 @@ def _beyond(
             if any(group.gets(occurrence.due_at) for group in here)
             and ((schedule.id, occurrence.occurrence) not in made or _somebody_is_left(schedule, occurrence))
         )
-        # These are more Occurrences than asked for, by those of a day: a moved Occurrence may come before an earlier
-        # one.
+        # Take a day's Occurrences more than were asked for: a moved Occurrence may be due before an Occurrence that
+        # the rule gives earlier.
         found.update(islice(due, count + len(timing.recurrence.times if timing.recurrence else ()) + 1))
     return found
 

@@ -173,8 +173,8 @@ def occurrence_at(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTim
 def _on_a_working_day(timing: Timing, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:
     """The wall time at which this Occurrence goes out; None if it is skipped, or another Occurrence goes out then.
 
-    Several Occurrences may move to the same wall time (those of Saturday and Sunday to Monday, which has one itself).
-    The nearest one stays, so that the patient gets the message once.
+    Several Occurrences may move to the same wall time (those of Saturday and Sunday to Monday's own Occurrence).
+    The nearest Occurrence stays, so that the patient gets the message once.
     """
     if not is_avoided(wall.date(), timing.avoid, calendar):
         return wall

@@ -32,7 +32,7 @@ class PlannedGroup:
     patients: int
     """Counted up to MEMBERS."""
     patient: uuid.UUID | None
-    """The patient, if it is only one; else None."""
+    """The patient, if the group has a single patient; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class _Found(NamedTuple):
 def planned_groups(
     clinic: Clinic, wanted: MessageFilter, *, since: dt.datetime, until: dt.datetime, now: dt.datetime
 ) -> PlannedGroups:
-    """Compute the filtered groups from `since` (and `now`) until before `until` that have no Message yet."""
+    """Compute the groups that match the filter, are due from `since` (and `now`) on and before `until`, and have no
+    Message yet.
+    """
     if until <= now:
         return PlannedGroups([], True)
     plan = planned_schedules(clinic, wanted, until=until, most=SCHEDULES)
@@ -91,6 +93,6 @@ def _together(found: Sequence[_Found]) -> list[PlannedGroup]:
 
 
 def _only(getting: Sequence[Getting]) -> uuid.UUID | None:
-    """The patient of these groups, if they have only one; else None."""
+    """The patient of these groups, if they have a single patient; else None."""
     first = getting[0].group
     return first.patient if first.count == 1 else None

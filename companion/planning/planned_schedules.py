@@ -39,7 +39,7 @@ class Group:
     paused_until: dt.date | None
     count: int
     patient: uuid.UUID | None
-    """A patient of the group; the only one if `count` is 1."""
+    """A patient of the group; if `count` is 1, its only patient."""
 
     def gets(self, due_at: dt.datetime) -> bool:
         """Return whether their pause is over at that instant."""

@@ -40,7 +40,7 @@ class Preview:
     texts: tuple[PatientText, ...]
     warnings: tuple[Warning, ...]
     year: Year | None
-    """The year at a glance; a one-time schedule has none."""
+    """The year at a glance; None for a one-time schedule."""
     since: dt.datetime | None = None
     """The wall time with which the new series begins, if the change starts from an Occurrence."""
     instead_of: tuple[Coming, ...] = ()

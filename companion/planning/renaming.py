@@ -88,7 +88,7 @@ class SecondOnes(NamedTuple):
 def second_ones_today(
     schedule: Schedule, series: Sequence[uuid.UUID], change: Change, *, now: dt.datetime
 ) -> Iterator[SecondOnes]:
-    """Find patients who had a message of these series today and would get another one today by the change."""
+    """Find patients who had a message of these series today and would get another message today by the change."""
     if change.before.timing.timezone != change.draft.timing.timezone:
         return
     people = recipients.of_draft(schedule.clinic, change.draft)

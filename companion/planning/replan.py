@@ -54,7 +54,9 @@ class Moves:
 def replan(
     schedule_id: uuid.UUID, patients: Iterable[uuid.UUID] | None, *, now: dt.datetime, turn: Turn = nullcontext
 ) -> Moves:
-    """Replan a Schedule in small transactions: for these patients, or for all whom it reaches, or has Messages for."""
+    """Replan a Schedule in small transactions: for these patients, or for all patients whom it
+    reaches or who have Messages of it.
+    """
     moves = Moves()
     if patients is not None:
         moves.add(_batch(schedule_id, list(patients), now, turn))

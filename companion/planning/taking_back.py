@@ -62,7 +62,7 @@ def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned
             raise Conflict(f"This schedule is {State(locked.state).label.lower()}: there is nothing to take back.")
         ended_at = locked.cancelled_at
         if ended_at is None or ended_at < now - UNDO_FOR - _CLICKS_WAY:
-            raise Conflict("It is too late to take this back: ten seconds are over. Plan a new one.")
+            raise Conflict("It is too late to undo this: ten seconds are over. Plan a new schedule.")
         was = edit.columns(locked)
         locked.state, locked.cancelled_at = State(locked.cancelled_from), None
         locked.next_plan_at = now if locked.state == State.ACTIVE else None
@@ -130,4 +130,4 @@ def _why_not(message: Message) -> str:
         return f"The message is {Status(message.status).label.lower()}: there is nothing to take back."
     if message.reason != Reason.BY_PERSON:
         return "No person cancelled this message, so its cancel can't be undone."
-    return "It is too late to take this back: ten seconds, or the message's own time, are over."
+    return "It is too late to undo this: ten seconds, or the message's own time, are over."

@@ -84,7 +84,7 @@ def of_text(text: str) -> tuple[Warning, ...]:
             None,
             "literal_braces",
             f"{{{{{name}}}}} has two braces: patients read it as it stands. "
-            f"Write {{{name}}}, with one, for the {PLACEHOLDERS[name]}.",
+            f"Write {{{name}}}, with a single brace, for the {PLACEHOLDERS[name]}.",
         )
         for name in literal_braces(text)
     )
@@ -101,7 +101,7 @@ def of_times(
     first_zones = {due.timezone for due in first} if draft.timing.recurrence else set()
     today = sorted(zone for zone in first_zones if _passed_today(draft.timing, zone, now))
     if today:
-        sentence = f"In {_listed(today)} today's time has already passed: there, the series begins with the next one."
+        sentence = f"In {_listed(today)} today's time has passed: there, the series begins with the next message."
         found.append(Warning(None, "passed", sentence))
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
     if draft.timing.quiet_hours == Quiet.IGNORE:
@@ -162,7 +162,7 @@ def _passed_today(timing: Timing, zone: str, now: dt.datetime) -> bool:
 def _each(
     people: QuerySet[Patient], code: str, *, each: Callable[[Patient], str], more: Callable[[int], str]
 ) -> list[Warning]:
-    """Make a warning about each of the first people, and one about the number of the others."""
+    """Make a warning about each of the first people, and a warning with the number of the others."""
     named = list(people.order_by("name", "id")[: NAMED + 1])
     found = [Warning(patient.id, code, each(patient)) for patient in named[:NAMED]]
     if len(named) > NAMED:

@@ -36,7 +36,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """Twelve months from this one on, in one of the recipients' zones."""
+    """Twelve months from this month on, in one of the recipients' zones."""
 
     timezone: str
     months: tuple[Month, ...]

@@ -185,7 +185,7 @@ def _private_folder() -> Iterator[Path]:
     data = data_folder()
     remove_left_behind()
     with ExitStack() as stack:
-        # While the data folder is locked, no other process can mistake the new folder for one that was left behind.
+        # While the data folder is locked, no other process takes the new folder for a folder that was left behind.
         with _locked(data):
             folder = Path(mkdtemp(dir=data, prefix=_TEMPORARY))
             stack.enter_context(_locked(folder))

@@ -47,7 +47,7 @@ def hold(
     Raises Refused if `taken_at` is in the future.
     """
     if taken_at > now:
-        raise Refused(Problem("taken", "This instant is in the future. Give the one at which the copy was taken."))
+        raise Refused(Problem("taken", "This instant is in the future. Give the instant at which the copy was taken."))
     # Commit this first: then a dispatcher that is already running begins no more Attempts.
     _pause(now)
     with transaction.atomic():

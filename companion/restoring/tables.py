@@ -60,7 +60,7 @@ def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], paus
         raise Conflict("The backup holds no tables, so there is nothing to restore. Take another backup.")
     if connection.introspection.table_names():
         raise Conflict(
-            "The database isn't empty. Restore into a new one: another database in COMPANION_DATABASE_URL, or for "
+            "The database isn't empty. Restore into a new database: name it in COMPANION_DATABASE_URL, or for "
             "SQLite an empty COMPANION_DATA_DIR."
         )
     executor = MigrationExecutor(connection)

@@ -193,7 +193,7 @@ class PatientExport(BaseModel):
     made_at: dt.datetime
     clinic: str
     patient: PatientFields
-    former_ids: list[uuid.UUID] = Field(description="The ids of patients who were merged into this one.")
+    former_ids: list[uuid.UUID] = Field(description="The ids of patients who were merged into this patient.")
     cohorts: list[str]
     consents: list[ConsentEntry]
     opt_out: OptOutEntry | None

@@ -91,7 +91,7 @@ def chat_id_of(args: Args) -> int:
 
 
 def buttons_of(args: Args) -> Rows:
-    """Return the rows of the inline keyboard; empty without one, or for another kind of markup. Raises Refused."""
+    """Return the rows of the inline keyboard; empty if there is none, or another kind of markup. Raises Refused."""
     written = args.get("reply_markup", "")
     if not written:
         return []

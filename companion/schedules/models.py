@@ -26,7 +26,7 @@ class State(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """A Message's four statuses. `sent` and `cancelled` are final; a person may retry a failed one."""
+    """A Message's four statuses. `sent` and `cancelled` are final; a person may retry a failed Message."""
 
     PENDING = "pending", "Pending"
     SENT = "sent", "Sent"

@@ -110,7 +110,7 @@ def read_json(statements: Sequence[str], decoder: msgspec.json.Decoder[T], /, **
 
 
 def change(statements: Sequence[str], /, **parameters: object) -> int:
-    """Execute statements in order, and return the number of rows that the last one changed."""
+    """Execute statements in order, and return the number of rows that the last statement changed."""
     adapted, changed = _adapted(parameters), 0
     with _cursor() as cursor:
         for statement in statements:

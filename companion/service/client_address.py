@@ -47,7 +47,7 @@ def client_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> s
 
 
 def neighbourhood(address: str) -> str:
-    """Return the address or network by which tries are counted: for IPv6 the /64, which is one household's."""
+    """Return the address or network by which tries are counted: for IPv6 the /64, a household's network."""
     read = _read(address)
     if isinstance(read, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(read), 64), strict=False))

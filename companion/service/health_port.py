@@ -30,8 +30,8 @@ log = structlog.stdlib.get_logger(__name__)
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 _PLAIN: Final = "text/plain; charset=utf-8"
 _CONNECTIONS: Final = 16
-"""The connections that are open at once. A further one ends the oldest: strangers who hold connections open must not
-keep monitors out, or take the service's files and its database's connections.
+"""The connections that are open at once. A further connection ends the oldest: strangers who hold connections open
+must not keep monitors out, or take the service's files and its database's connections.
 """
 _REQUEST_SECONDS: Final = 10
 Health = Callable[[], dict[str, object]]
@@ -101,7 +101,7 @@ class _Server(ThreadingHTTPServer):
         self.for_this_machine = ipaddress.ip_address(self.server_name.partition("%")[0]).is_loopback
 
     def verify_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> bool:
-        """Make room for the connection. Returns False if even the ended ones still hold their threads."""
+        """Make room for the connection. Returns False if even the ended connections still hold their threads."""
         with self._lock:
             if len(self._open) >= 2 * _CONNECTIONS:
                 return False

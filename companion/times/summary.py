@@ -161,7 +161,7 @@ def _is_last(day: int, month_end: MonthEnd) -> bool:
 def _short_months(month_days: Sequence[int], month_end: MonthEnd) -> str:
     if not any(day > 28 and not _is_last(day, month_end) for day in month_days):
         return ""
-    return " (the last day in shorter ones)" if month_end is MonthEnd.LAST_DAY else " (not in shorter ones)"
+    return " (the last day in shorter months)" if month_end is MonthEnd.LAST_DAY else " (not in shorter months)"
 
 
 def _ends(rule: Recurrence) -> list[str]:

@@ -76,7 +76,7 @@ class News:
     waiting: str
     urgent: list[Conversation]
     stamp: str
-    """A short hash of the shown values. Polling changes the page only if the hash is another one."""
+    """A short hash of the shown values. Polling changes the page only if the hash has changed."""
 
 
 def news(caller: Caller) -> News:

@@ -1,4 +1,4 @@
-"""List deliveries, retry one, replay a span of time, and delete old deliveries."""
+"""List deliveries, retry a delivery, replay a span of time, and delete old deliveries."""
 
 import datetime as dt
 import uuid
@@ -21,7 +21,7 @@ _AT_ONCE: Final = 1000
 
 
 def newest(webhook: Webhook, *, before: int | None = None) -> list[Delivery]:
-    """Return the newest deliveries, those below number `before` if given, and one more than a page shows."""
+    """Return the newest deliveries, those below number `before` if given, and one delivery more than a page shows."""
     rows = Delivery.objects.filter(webhook=webhook).order_by("-number")
     if before is not None:
         rows = rows.filter(number__lt=before)

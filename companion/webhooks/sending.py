@@ -84,8 +84,8 @@ def due(*, now: dt.datetime) -> _Webhooks:
 def next_turns(ready: _Webhooks, running: _Webhooks, served: Mapping[uuid.UUID, float]) -> _Webhooks:
     """Choose the webhooks that get a free thread.
 
-    First comes the clinic with the fewest threads, then the one that was served the longest ago. So each of the other
-    clinics gets at most one thread before a clinic that waits. `served`: when each clinic last got a thread.
+    First comes the clinic with the fewest threads, then the clinic that was served the longest ago. So each other
+    clinic gets at most one thread before a clinic that waits. `served`: when each clinic last got a thread.
     """
     chosen: dict[uuid.UUID, Waiting] = {}
     left = {id: waiting for id, waiting in ready.items() if id not in running}

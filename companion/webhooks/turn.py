@@ -30,7 +30,7 @@ HELD_FOR: Final = dt.timedelta(seconds=60)
 SECONDS: Final = 10.0
 """The length of a turn in seconds. After it, other webhooks that wait get their turn."""
 SLOW_SECONDS: Final = 2.0
-"""A call that takes longer ends the turn, and lets the receiver wait among the slow ones."""
+"""A call that takes longer ends the turn, and lets the receiver wait among the slow receivers."""
 TRIED_FOR: Final = dt.timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 6 * 3600.0
 """The seconds before a delivery's second try, and the longest pause between two tries. Each pause is four times the

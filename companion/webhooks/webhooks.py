@@ -76,7 +76,7 @@ def add(caller: Caller, url: str, kinds: Sequence[str], *, now: dt.datetime) -> 
     with transaction.atomic():
         Clinic.objects.select_for_update(no_key=True).get(pk=caller.clinic.pk)
         if of_clinic(caller.clinic).count() >= MOST:
-            raise Refused(Problem("url", f"A clinic has up to {MOST} webhooks. Remove another one first."))
+            raise Refused(Problem("url", f"A clinic has up to {MOST} webhooks. Remove another webhook first."))
         webhook = Webhook.objects.create(clinic=caller.clinic, url=url, secret=secret, created_at=now)
         _wish(webhook, wanted)
         changes = {

@@ -70,7 +70,7 @@ class Program:
         return self.call("GET", path)
 
     def pages(self, path: str) -> list[list[Json]]:
-        """The items of a list, page by page, until there is no next one."""
+        """The items of a list, page by page, until there is no next page."""
         page = self.get(path).json
         pages = [page["items"]]
         while page["next"]:

@@ -1,4 +1,4 @@
-"""Invitations, notes about failed ones, consent, and acts on many patients, as programs see them."""
+"""Invitations, notes about failed invitations, consent, and acts on many patients, as programs see them."""
 
 import datetime as dt
 

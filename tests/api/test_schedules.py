@@ -68,7 +68,7 @@ def test_christmas_moves_past_the_weekend_after_it(clinic: Clinic, api: Program)
     Clinic.objects.filter(pk=clinic.pk).update(country="DE")
     body = a_daily_schedule(a_patient(clinic), avoid={"holidays": True}, when_avoided="next")
 
-    # A Friday, before a holiday and a Sunday, none of which is avoided for being one.
+    # A Friday before a holiday and a Sunday: the schedule avoids neither holidays nor Sundays.
     once = api.post("/schedules/preview", body | {"starts_at": "2037-12-25T09:00", "recurrence": None}).json
 
     assert [occurrence["local"] for occurrence in once["occurrences"]] == ["2037-12-28T09:00:00+01:00"]

@@ -95,11 +95,11 @@ def known(clinic: Clinic) -> dict[str, str]:
 def test_no_request_is_answered_outside_the_description(
     case: schemathesis.Case[Any], one_connection: None, admin: Program, known: dict[str, str]
 ) -> None:
-    # An empty parameter is an absent one, as `allowEmptyValue` says; schemathesis takes it for a wrong one.
+    # An empty parameter counts as absent, as `allowEmptyValue` says; schemathesis calls it wrong.
     # A parameter without a value isn't sent at all.
     assume(not any(value in ("", None) or value == [] for value in case.query.values()))
     _point_to_rows_that_are_there(case, known)
-    # schemathesis doesn't keep to the pattern of this header, and takes any value for a fitting one.
+    # schemathesis doesn't keep to the pattern of this header, and thinks that any value fits.
     fits = case.meta is not None and case.meta.generation.mode.is_positive
     for name in [name for name, value in (case.headers or {}).items() if name.lower() == "if-match" and fits]:
         assume(re.fullmatch(PATTERN, str(case.headers[name])))

@@ -215,7 +215,7 @@ def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api
 
     api.post(f"{path}/patients", {"add": [str(ana.id)]})
     tags.append(tag_at(api, path))
-    # The cohort has as many patients as before, but another one.
+    # The cohort has as many patients as before, but one patient is new.
     api.post(f"{path}/patients", {"add": [str(ben.id)], "remove": [str(ana.id)]})
     tags.append(tag_at(api, path))
     api.patch(f"/patients/{ben.id}", {"cohorts": []})

@@ -89,7 +89,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     page.goto(page.url)
     expect(page.locator(".line .badge")).to_have_text("Sent", timeout=ARRIVES)
     page.get_by_role("link", name="Open the phones").click()
-    expect(page.locator(".said")).to_contain_text("Good morning Ana, please take your tablet. My clinic")
+    expect(page.locator(".speech")).to_contain_text("Good morning Ana, please take your tablet. My clinic")
 
     # The patient answers, and the answer stands in the conversation.
     page.get_by_label("Write as the patient").fill("Thank you, done")

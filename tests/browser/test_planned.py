@@ -83,7 +83,7 @@ def test_it_is_skipped_for_all_and_taken_back(at_the_side: Page, day: dt.date) -
 def test_this_one_alone_is_not_sent_and_taken_back(at_the_side: Page, day: dt.date) -> None:
     page = at_the_side
 
-    to(page, "Don't send this one")
+    to(page, "Don't send this message")
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("This one message won't be sent.")).to_be_visible()
@@ -99,7 +99,7 @@ def test_this_one_alone_is_not_sent_and_taken_back(at_the_side: Page, day: dt.da
 def test_this_one_only_gets_another_text_and_a_person_s_hand(at_the_side: Page, day: dt.date) -> None:
     page = at_the_side
 
-    to(page, "Change this one only")
+    to(page, "Change only this message")
     page.keyboard.press("Enter")
     expect(page.locator("#text")).to_be_focused()
     page.keyboard.press("Control+A")

@@ -66,7 +66,7 @@ def _pages(patterns: list[URLPattern | URLResolver], above: str = "/") -> Iterat
 
 
 def _takes_post(view: Callable[..., object]) -> bool:
-    """Return whether the page lets a POST in: it names its methods when it refuses one that nobody takes."""
+    """Return whether the page lets a POST in: it names its methods when it refuses a made-up method."""
     try:
         answer = view(RequestFactory().generic("TRACE", "/"))
     except Http404:
@@ -103,7 +103,7 @@ def _module(name: str) -> tuple[dict[str, ast.AST], dict[str, str]]:
 
 
 def _mentions(code: Code) -> Iterator[Code]:
-    """The functions of the product that this one mentions."""
+    """The functions of the product that this function mentions."""
     functions, imports = _module(code[0])
     if code[1] not in functions:
         return

@@ -1,4 +1,4 @@
-"""Key rings for tests: the key of this run, a newer one, and values as versions before key ids stored them."""
+"""Key rings for tests: the key of this run, a newer key, and values as versions before key ids stored them."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NEWER_ID = key_id(NEWER)
 
 
 def use_newer(settings: Settings) -> str:
-    """Put a newer key in use, in front of the present ones; returns the id of the key before."""
+    """Put a newer key in use, in front of the present keys. Return the id of the key before."""
     before = ring().in_use.id
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     settings.SECRET_KEY = NEWER

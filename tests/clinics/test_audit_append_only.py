@@ -48,7 +48,7 @@ def test_an_entry_that_waits_for_its_place_is_not_changed_with_it(clinic: Clinic
         # By the row's own number, under another id.
         "REPLACE INTO clinics_auditentry (rowid, id, {others}) SELECT rowid, 'f', {others} FROM clinics_auditentry "
         "WHERE number IS NULL AND 'f' NOT IN (SELECT id FROM clinics_auditentry)",
-        # An entry that waits takes the place, or the row, of one that is chained.
+        # An entry that waits takes the place, or the row, of a chained entry.
         "UPDATE OR REPLACE clinics_auditentry SET number = 1, hash = 'x' WHERE number IS NULL",
         "UPDATE OR REPLACE clinics_auditentry SET rowid = (SELECT min(rowid) FROM clinics_auditentry), number = 9 "
         "WHERE number IS NULL",
@@ -165,7 +165,7 @@ def test_the_trail_outlives_its_clinic(clinic: Clinic) -> None:
     [
         # An empty table of the same name comes before the trail's.
         ["CREATE TEMP TABLE clinics_auditentry ()", "TRUNCATE public.clinics_auditentry"],
-        # Functions and operators of one's own come before PostgreSQL's.
+        # Functions and operators of the user come before PostgreSQL's.
         [
             "CREATE SCHEMA mine",
             "CREATE FUNCTION mine.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$",

@@ -45,9 +45,9 @@ def test_opening_a_conversation_in_the_inbox_is_a_reading(patient: Patient) -> N
 def test_a_page_that_finds_nothing_new_to_show_reads_nothing_more(patient: Patient) -> None:
     reader = a_reader(patient.clinic)
     page = reader.get(f"/patients/{patient.id}").content.decode()
-    stamp = re.findall(r"/said\?seen=([0-9a-f]{8})", page)[0]
+    stamp = re.findall(r"/conversation\?seen=([0-9a-f]{8})", page)[0]
 
-    answer = reader.get(f"/patients/{patient.id}/said?seen={stamp}")
+    answer = reader.get(f"/patients/{patient.id}/conversation?seen={stamp}")
 
     assert answer.status_code == 204
     assert len(readings(patient.clinic)) == 1

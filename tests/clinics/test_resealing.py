@@ -54,7 +54,7 @@ def many_messages(count: int) -> None:
 
 
 def keys(place: Place, *words: str, **settings: str) -> str:
-    """A `companion keys` command that knows both keys, the newer one in use."""
+    """A `companion keys` command that knows both keys; the newer key is in use."""
     return place.run("keys", *words, **{"secret_key": NEWER, "other_secret_keys": OLDER} | settings)
 
 

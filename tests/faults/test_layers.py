@@ -30,7 +30,7 @@ from tests.webhooks.stories import a_webhook
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    # Only there can a database go and come back under running processes; the browser's test kills on SQLite.
+    # Only PostgreSQL can stop and start under running processes; the browser's test kills services on SQLite.
     pytest.mark.skipif(not session.on_postgresql(), reason="PostgreSQL's"),
 ]
 
@@ -104,7 +104,7 @@ def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The services that run, the door to their database, and where health is asked."""
+    """The running services, the proxy before their database, and the port of the pages."""
 
     port: int
     door: Door
@@ -140,12 +140,12 @@ def test_if_a_layer_is_lost_the_next_one_reports_it_and_all_come_back(
             _the_database_is_gone(house)
             _the_dispatcher_is_killed_with_a_message_overdue(house, clinic)
 
-            # Two services look; one tells, each way once. It is told once it has lasted for 20 seconds.
+            # Two services look; one of them alerts, once by each way, when the problem has lasted for 20 seconds.
             eventually(lambda: Alert.objects.filter(cause="dispatcher_missing", status="down").exists())
             Alert.objects.filter(cause="dispatcher_missing").update(opened_at=F("opened_at") - dt.timedelta(seconds=20))
             eventually(lambda: all(told(mailbox, hook)), "an e-mail and a call of the webhook")
 
-            # And the web as well: a command finds out by the database alone.
+            # Kill the web service, too: a command then judges by the database alone.
             stop(house.web, signal.SIGKILL)
             health.forget()
             assert health.check_from_outside_now().source == "database"
@@ -153,7 +153,7 @@ def test_if_a_layer_is_lost_the_next_one_reports_it_and_all_come_back(
 
 
 def _the_clocks_differ(house: House, telegram: StandIn, clinic: Clinic) -> None:
-    """Telegram's and ours: the dispatcher says so itself, and heals alone."""
+    """Set Telegram's clock ahead of ours: the dispatcher reports it, and sends again by itself."""
     telegram.ahead = 180
     due(clinic)
     until(house.port, "degraded", "direct", "clock_off")
@@ -171,12 +171,12 @@ def _the_dispatcher_is_frozen(house: House) -> None:
 
 
 def _the_database_is_gone(house: House) -> None:
-    """Frozen, then shut: the dispatcher still answers, and that is not taken for sending."""
+    """Freeze the database, then shut it: the dispatcher still answers, but health doesn't call that sending."""
     house.door.freeze()
     assert until(house.port, "down", "direct", "database_gone").code == 503
     house.door.shut()
     assert until(house.port, "down", "direct").layers["database"] == "no answer"
-    # Together with the dispatcher: nobody is left but the process that is asked.
+    # Freeze the dispatcher, too: only the process that is asked is left.
     os.kill(house.dispatcher.pid, signal.SIGSTOP)
     assert set(until(house.port, "down", "database").layers.values()) == {"no answer"}
     os.kill(house.dispatcher.pid, signal.SIGCONT)

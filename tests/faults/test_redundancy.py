@@ -1,4 +1,7 @@
-"""Tests with several real processes of which one ends: after a kill it is missed until replaced, after a stop never."""
+"""Several real processes, and the end of a single process: health misses a killed process until it is replaced.
+
+After a clean stop, nothing is missed.
+"""
 
 import datetime as dt
 import signal
@@ -49,7 +52,7 @@ def test_a_killed_listener_is_missed_and_told_until_another_takes_its_place_and_
         eventually(lambda: rows.count() == 3, "three listeners")
         stop(stopped)
         stop(killed, signal.SIGKILL)
-        # As if they had run for an hour, and twenty seconds had passed for the killed one.
+        # As if they had run for an hour, and twenty seconds had passed for the killed listener.
         rows.update(started_at=F("started_at") - dt.timedelta(hours=1))
         rows.filter(pid=killed.pid).update(beat_at=F("beat_at") - dt.timedelta(seconds=20))
 

@@ -62,7 +62,7 @@ def ends(services: Services) -> list[int]:
 
 
 def meet(statement: str) -> None:
-    """Run the statement, and end all connections but this one, so that new ones meet the change."""
+    """Run the statement, and end all other connections, so that new connections meet the change."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
         cursor.execute(

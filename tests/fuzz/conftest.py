@@ -1,4 +1,4 @@
-"""Fixtures of the property tests. Hypothesis gives all inputs of a test the same ones."""
+"""Fixtures of the property tests. Hypothesis gives all inputs of a test the same fixtures."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """Mutants of a file: parts put in, taken out, repeated and exchanged; in JSON also values of another type.
 
-A script, which is any bytes, says what is done. The same script makes the same mutant, and a shorter one changes less.
+A script, which is any bytes, says what is done. The same script makes the same mutant, and a shorter script
+changes less.
 """
 
 import json
@@ -44,7 +45,7 @@ _EDIT: Final = 4
 
 
 def pieces_of(own: Sequence[str]) -> list[bytes]:
-    """All pieces that may be put in: a reader's own, each twice as likely, and the common ones."""
+    """All pieces that may be put in: the pieces of the reader, each twice as likely, and the common pieces."""
     return [*(piece.encode("utf-8", "surrogatepass") for piece in (*own, *own, *COMMON)), *_BYTES]
 
 

@@ -58,7 +58,7 @@ def people_and_plans(story: Story) -> str:
 
 
 def telegram_quotes_the_text(story: Story, patient: str) -> None:
-    """An error that quotes the message, for good; and one that is no JSON."""
+    """A final error that quotes the message, and an answer that is no JSON."""
 
     async def quotes(arrival: Arrival) -> web.StreamResponse:
         if "page" in arrival.text:
@@ -85,7 +85,7 @@ def the_patient_writes(story: Story) -> None:
 
 
 def the_database_quotes_a_row(story: Story) -> None:
-    """A database that refuses a patient and quotes the row: a crash in a view, and one in a command."""
+    """A database that refuses a patient and quotes the row: a crash in a view, and a crash in a command."""
     with connection.cursor() as cursor:
         for statement in _STRANGE_ON_POSTGRESQL if session.on_postgresql() else _STRANGE_ON_SQLITE:
             cursor.execute(statement)

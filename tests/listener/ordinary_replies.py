@@ -1,6 +1,6 @@
 """Sentences that patients write every day and that opt nobody out, in the languages that we know.
 
-Many hold a STOP word, or a word that looks like one.
+Many hold a STOP word, or a word that looks like a STOP word.
 """
 
 from typing import Final

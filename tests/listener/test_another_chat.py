@@ -1,4 +1,4 @@
-"""A patient moves to another chat: the former chat is told, and the clinic confirms the new one."""
+"""A patient moves to another chat: the former chat is told, and the clinic confirms the new chat."""
 
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def test_a_chat_that_opted_out_is_not_told(bot: Bot) -> None:
 
 
 def test_a_chat_that_never_agreed_and_got_nothing_is_not_told(bot: Bot) -> None:
-    """A number that was typed wrong is nobody's to be bothered."""
+    """The owner of a mistyped number must not be bothered."""
     ana = a_patient(bot.clinic, telegram_id=CHAT, consent=Consent.UNKNOWN)
 
     a_program(bot.clinic).patch(f"/patients/{ana.id}", {"telegram_id": CHAT + 1})

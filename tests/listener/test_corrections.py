@@ -39,7 +39,7 @@ def ana(bot: Bot) -> Patient:
 
 
 def shown(patient: Patient) -> list[tuple[str, list[str]]]:
-    """Return the patient's messages as the conversation shows them: the newest wording and the earlier ones."""
+    """Return the patient's messages as the conversation shows them: the newest wording and the earlier wordings."""
     items = conversation(patient.clinic, patient, limit=50)
     return [(item.text, [wording.text for wording in item.earlier]) for item in items if item.direction == "in"]
 

@@ -59,7 +59,7 @@ def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
     conversation = wrote(bot, ana)
 
     inbox.take(nora, conversation, now=NOW)
-    with pytest.raises(Conflict, match=r"nora@clinic\.example has it already\."):
+    with pytest.raises(Conflict, match=r"nora@clinic\.example has this conversation already\."):
         inbox.take(eva, conversation, now=NOW)
 
     assert (in_view(nora, "unread"), in_view(nora, "mine"), in_view(eva, "mine")) == ([], [ana], [])

@@ -178,7 +178,7 @@ def test_an_update_that_can_t_be_worked_off_is_in_nobody_s_way(practice: Practic
     garbage = {"update_id": number + 1, "message": {"chat": "?"}}
     SandboxUpdate.objects.create(bot=practice.sandbox, update_id=number + 1, payload=garbage, at=NOW)
     SandboxBot.objects.update(last_update_id=number + 1)
-    # The database will refuse the next one: its number is taken.
+    # The database will refuse the next update: its number is taken.
     Reply.objects.create(clinic=practice.bot.clinic, kind="text", text="", telegram_id=1, update_id=number + 2, at=NOW)
     phones.type_text(practice.sandbox, phone, "unlucky")
     phones.type_text(practice.sandbox, phone, "STOP")

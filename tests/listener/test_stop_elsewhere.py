@@ -96,7 +96,7 @@ NEWER = ("forward_origin", "paid_star_count", "sender_business_bot", "suggested_
 def test_no_odd_part_beside_a_stop_costs_the_stop(odd: dict[str, object], person: str, strange: object) -> None:
     whole = a_text(CHAT, "STOP")["message"]
     assert isinstance(whole, dict)
-    # Either of the two tells whose chat it is.
+    # Either of the two fields says whose chat it is.
     other = {"from": whole["from"], "chat": private(CHAT)} | {person: strange}
     read = update_of({"update_id": 5, "message": whole | odd | other, "brand_new_update": strange})
 
@@ -104,5 +104,5 @@ def test_no_odd_part_beside_a_stop_costs_the_stop(odd: dict[str, object], person
     if isinstance(read.event, MessageIn):
         assert (read.event.text, read.event.sender.telegram_id) == ("STOP", CHAT)
     else:
-        # Only where the other one says that it is somebody else's chat, or a bot's.
+        # Only if the other field says that it is somebody else's chat, or a bot's.
         assert isinstance(strange, dict)

@@ -1,4 +1,4 @@
-"""Maintenance windows: during one, only calls for help are reported; problems that remain are reported afterwards."""
+"""Maintenance windows: until the end only calls for help are reported; problems that remain are reported afterwards."""
 
 import datetime as dt
 import json

@@ -16,7 +16,7 @@ def test_a_clinic_whose_rows_cannot_be_understood_keeps_no_other_clinic_s_alerts
     strange, other = a_clinic(), a_clinic()
     for _ in range(2):
         a_message(a_patient(strange), status=Status.FAILED, reason=Reason.TOO_LATE, ended_at=database_now())
-    # As a newer version may have written it, before somebody went back to this one.
+    # As a newer version may have written it, before somebody went back to this version.
     Message.objects.update(reason="of_tomorrow")
 
     monitor.check_once()

@@ -75,7 +75,7 @@ async def _drip(request: web.Request) -> None:
 
 
 def _next(request: web.Request, fault: str, page: int) -> str:
-    """Return the address of the page after this one."""
+    """Return the address of the next page."""
     host = "http://127.0.0.1:9/r4/Patient" if fault == "leads away" else str(request.url.with_query({}))
     if fault == "shouts":
         host = host.replace("http://", "HTTP://")

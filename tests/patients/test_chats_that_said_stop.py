@@ -22,7 +22,7 @@ def clinic() -> Clinic:
 
 
 def migrate() -> None:
-    """Twice, as after a kill."""
+    """Run the migration twice, as after a kill."""
     migration = import_module("companion.patients.migrations.0010_chats_that_said_stop")
     for _ in range(2):
         migration.say_stop_for_chats(apps, connection.schema_editor())

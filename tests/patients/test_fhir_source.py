@@ -194,7 +194,7 @@ def test_a_refused_token_is_said_and_shown_nowhere(server: Server) -> None:
 
     run = synced(clinic, server, token="wrong-secret")
 
-    assert run.detail == "The FHIR server refuses the token. Give a new one."
+    assert run.detail == "The FHIR server refuses the token. Give a new token."
 
 
 @pytest.mark.parametrize(("value", "part"), [("@ana", "@username"), ("-100200", "group"), ("0171 234", "phone number")])

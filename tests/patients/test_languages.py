@@ -1,4 +1,4 @@
-"""Languages of patients: any tag that can be one is kept, through every door, and texts fall back along it."""
+"""Languages of patients: any well-formed tag is kept, through every door, and texts fall back along it."""
 
 import io
 from pathlib import Path

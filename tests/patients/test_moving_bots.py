@@ -25,7 +25,7 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def before() -> Clinic:
-    """The clinic that had the bot when a chat said STOP to it, and has another one now."""
+    """The clinic that had the bot when a chat said STOP to it, and has another bot now."""
     clinic = a_clinic()
     bots.connect(clinic, TOKENS[0], "linden_bot", sandbox=True, now=NOW)
     consent.withdraw(clinic, CHAT, source="patient: /stop", now=NOW)

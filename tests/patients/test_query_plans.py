@@ -60,7 +60,7 @@ def plan_of(act: Callable[[], object]) -> str:
     explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # It may rightly read so small a table whole; what it does with a large one is asked here.
+            # The planner may rightly read so small a table whole. Ask here what it does with a large table.
             cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"{explain} {caught[0][0]}", caught[0][1])  # type: ignore[arg-type]  # as they were caught
         return "\n".join(str(row[-1]) for row in cursor.fetchall())

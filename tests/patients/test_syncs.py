@@ -1,4 +1,4 @@
-"""Tests of syncs: when they begin, one at a time, and what follows if one dies, sleeps or hangs."""
+"""Tests of syncs: when they begin, one at a time, and what follows if a sync dies, sleeps or hangs."""
 
 import datetime as dt
 import itertools

@@ -137,7 +137,7 @@ def promised(patient: Patient, zones: Callable[[dt.datetime], str]) -> Iterator[
 def _instant(plan: Plan, day: dt.date, hour: dt.time, zone: str) -> dt.datetime:
     if plan.waits:
         day, hour = day + DAY, dt.time(8)
-    # fold=0 reads a skipped wall time by the offset before the gap, hence later, and a doubled one as the first.
+    # fold=0 reads a skipped wall time by the offset before the gap, hence later, and a doubled time as the first.
     return dt.datetime.combine(day, hour, tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
 
 

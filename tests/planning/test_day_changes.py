@@ -1,4 +1,4 @@
-"""A change after which a patient gets none on a day, or a second message on one, warns of it."""
+"""A change after which a patient gets no message on a day, or two messages, causes a warning."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Messages that a person made ahead of the Planner ("this one only"): they follow their series like all others."""
+"""Messages that a person made ahead of the Planner, by "Change only this message": they follow their series."""
 
 import datetime as dt
 from contextlib import suppress

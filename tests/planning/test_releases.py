@@ -1,4 +1,4 @@
-"""A new release of the time zones or the holidays replans; the same one again does nothing."""
+"""A new release of the time zones or the holidays replans; the same release again does nothing."""
 
 import pytest
 

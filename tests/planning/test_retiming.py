@@ -143,7 +143,7 @@ def test_what_was_sent_long_before_its_day_is_not_sent_again_at_a_new_time(clini
     ],
 )
 def test_what_may_have_arrived_this_morning_counts_as_todays(clinic: Clinic, columns: dict[str, Any]) -> None:
-    # 22:00 waits for 08:00 of the next day: the second one, at noon from now on, would come on the same day.
+    # A message of 22:00 waits until 08:00 of the next day, where the next message, now at noon, would come, too.
     series = a_series(clinic, lane="broadcast", starts_at="2026-12-01T22:00")
     Message.objects.filter(schedule=series, occurrence="2026-12-01T22:00").update(**columns)
 
@@ -215,10 +215,10 @@ def test_a_skip_on_a_day_that_gets_one_time_more_stays_and_the_day_is_named(clin
 @pytest.mark.parametrize(
     ("times", "skipped", "then", "goes"),
     [
-        # A time more on a day whose only one was skipped, beside the old time or instead of it.
+        # The day gets one time more, beside its only time or instead of it; that time was skipped.
         (["09:00"], "09:00", ["09:00", "20:00"], ["20:00"]),
         (["09:00"], "09:00", ["08:00", "20:00"], ["20:00"]),
-        # A time less, on a day of which the time that stays was skipped, or the one that goes.
+        # The day loses a time; a person had skipped the time that stays, or the time that goes.
         (["09:00", "20:00"], "09:00", ["09:00"], []),
         (["09:00", "20:00"], "20:00", ["09:00"], ["09:00"]),
         (["09:00", "20:00"], "20:00", ["10:00"], ["10:00"]),

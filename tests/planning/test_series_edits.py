@@ -261,7 +261,7 @@ def test_who_had_todays_gets_no_second_one_today_by_a_split(clinic: Clinic, ana:
 def test_a_broadcast_that_waited_for_the_morning_comes_no_second_time_on_that_day(
     clinic: Clinic, ana: Patient, bot: Bot
 ) -> None:
-    # 22:00 waits for 08:00 of the next day; the next one, at noon from now on, would come four hours later.
+    # A message of 22:00 waits until 08:00; the next message, now at noon, would come four hours later.
     made = planned(clinic, ana, starts_at="2026-12-01T22:00", lane="broadcast").schedule
     morning = dt.datetime(2026, 12, 2, 9, tzinfo=dt.UTC)
     live(bot, until=morning)

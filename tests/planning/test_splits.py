@@ -1,6 +1,6 @@
 """Changing "this and following": the new series begins at its new time, and nothing is lost or doubled.
 
-The values are those that were seen to send a dose twice, or to lose the last ones.
+The values are those that were seen to send a dose twice, or to lose the last doses.
 """
 
 import datetime as dt
@@ -58,7 +58,7 @@ def rule_of(schedule: Schedule) -> dict[str, Any]:
 
 
 def test_a_day_that_splits_a_series_is_sent_once() -> None:
-    """Seen: begun three days ago, changed from tomorrow on, sent at the old time and at the new one the same day."""
+    """Seen: begun three days ago, changed from tomorrow on, sent at the old time and at the new time the same day."""
     old = a_series(DAILY, "2026-11-28T09:00")
     bot = a_bot(old.clinic)
     run(bot, since=NOW, until=NOW + dt.timedelta(hours=3))

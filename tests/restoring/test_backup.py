@@ -59,7 +59,7 @@ def test_a_restored_database_reads_the_same_texts_and_statuses(
     place = an_empty_one(product_environment, tmp_path)
     place.restore(file)
 
-    # A backup of the restored one can be restored in turn, so all of it is there.
+    # A backup of the restored database can be restored in turn, so the database is complete.
     again = tmp_path / "again.age"
     place.backup(again)
     health = json.loads(place.tried("doctor", "--json").stdout)

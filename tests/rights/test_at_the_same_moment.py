@@ -35,7 +35,7 @@ def while_erasing(clinic: Clinic, act: Callable[[], None]) -> None:
 
 
 def _another_waits() -> bool:
-    """Return whether another transaction waits for the end of this one."""
+    """Return whether another transaction waits for the end of this transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_locks WHERE transactionid = pg_current_xact_id()::xid AND NOT granted")
         return cursor.fetchone() is not None

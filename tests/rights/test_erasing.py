@@ -1,4 +1,4 @@
-"""An erased patient: which values go, which stay, and that no import and no late message brings one back."""
+"""An erased patient: which values go, which stay, and that no import and no late message brings a value back."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""No table with patients' data is forgotten: a new one must say what becomes of it in an export, erasure and merge."""
+"""No table with patients' data is forgotten: a new table must have a place in exports, erasures and merges."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ KNOWN: Final = {
     "schedules.Message",
     "schedules.Recipient",
 }
-"""Tables that refer to a patient, or to what belongs to one. rights/ hands them over, empties them and moves them."""
+"""Tables that refer to a patient, or to a patient's rows. rights/ hands them over, empties them and moves them."""
 
 
 def test_every_table_about_a_patient_is_known_to_the_patients_rights() -> None:

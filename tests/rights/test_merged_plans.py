@@ -1,4 +1,4 @@
-"""The plans of two patients who are merged: both go on for the one, and nothing goes twice."""
+"""The plans of two patients who are merged: both go on for the remaining patient, and nothing goes twice."""
 
 import datetime as dt
 

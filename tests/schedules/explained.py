@@ -8,20 +8,20 @@ from django.db import connection, transaction
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """The database planner's explanation of each statement that touches Messages, one text each."""
+    """The database planner's explanation of each statement that touches Messages, a text for each."""
 
     texts: tuple[str, ...]
 
     def all_by(self, index: str) -> bool:
-        """Return whether each goes by this index."""
+        """Return whether each plan uses this index."""
         return bool(self.texts) and all(index in text for text in self.texts)
 
     def read_all_messages(self) -> bool:
-        """Return whether one reads the whole table, or a whole index of it."""
+        """Return whether a plan reads the whole table, or a whole index of it."""
         return any(line for text in self.texts for line in text.splitlines() if _reads_all(line))
 
     def sort(self) -> bool:
-        """Return whether one sorts more than the equals at the end of an index."""
+        """Return whether a plan sorts more than the equal entries at the end of an index."""
         return any(
             "TEMP B-TREE FOR ORDER BY" in text or "->  Sort" in text or "Sort Key" in text for text in self.texts
         )
@@ -62,7 +62,7 @@ def _explained(sql: str, params: object) -> str:
     explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # It may rightly read a table of ten thousand rows whole; what it does with a million is asked here.
+            # The planner may rightly read ten thousand rows whole. Ask here what it does with a million.
             cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"{explain} {sql}", params)  # type: ignore[arg-type]  # as they were caught
         return "\n".join(str(row[-1]) for row in cursor.fetchall())

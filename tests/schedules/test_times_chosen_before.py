@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def migrate() -> None:
-    """Twice, as after a kill."""
+    """Run the migration twice, as after a kill."""
     migration = import_module("companion.schedules.migrations.0012_times_chosen_before")
     for _ in range(2):
         migration.keep_their_times(apps, connection.schema_editor())

@@ -1,4 +1,4 @@
-"""Migrations on a product that runs: no index keeps anybody from writing, and one that was killed is made anew."""
+"""Migrations on a product that runs: no index keeps anybody from writing, and a killed migration can run again."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -121,7 +121,7 @@ def test_an_index_whose_making_was_killed_is_made_anew(other: psycopg.Connection
     patient = a_patient(a_clinic(), phone="1")
     a_patient(patient.clinic, phone="1")
     with connection.cursor() as cursor, pytest.raises(Exception, match="could not create unique index"):
-        # What a killed one leaves behind: an index that nobody may use.
+        # A killed migration leaves an index behind that nobody may use.
         cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY patients_by_phone ON patients_patient (clinic_id, phone)")
     half = _validity("patients_by_phone")
 

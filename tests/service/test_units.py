@@ -46,7 +46,7 @@ def test_a_service_that_hangs_is_killed_without_a_core_dump_of_patients_texts() 
 def test_each_service_says_that_it_is_ready_and_the_three_share_their_settings(
     product_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    # Three ports in a row that are most likely free; a taken one ends its service, and the test says so.
+    # Three ports in a row that are most likely free; a taken port ends its service, and the test says so.
     settings = {"COMPANION_HEALTH_PORT": "29310", "COMPANION_PORT": "0"}
     kinds = ("dispatcher", "listener", "web")
     ears = {kind: Ear(tmp_path_factory.mktemp("ear") / kind) for kind in kinds}

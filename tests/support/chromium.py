@@ -1,6 +1,7 @@
 """The Chromium of the browser tests: the machine's, else Playwright's own.
 
-Run as a module it installs one if there is none. Tests don't use it for pages: they take pytest-playwright's `page`.
+Run as a module it installs a Chromium if there is none.
+Tests don't use it for pages: they take pytest-playwright's `page`.
 """
 
 import os

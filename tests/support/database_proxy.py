@@ -26,7 +26,7 @@ class Door:
         self._passing.clear()
 
     def shut(self) -> None:
-        """End all connections, and each new one at once."""
+        """End all connections, and each new connection at once."""
         self._gone = True
         self._passing.set()
         for end in self._open:

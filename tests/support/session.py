@@ -48,7 +48,7 @@ def prepare() -> Path:
     run_folder = Path(os.environ[FOLDER_VARIABLE]) if worker else _new_folder()
     for name in [name for name in os.environ if name.startswith("COMPANION_") and name not in _KEPT_VARIABLES]:
         del os.environ[name]
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes start, and share what the first one compiled
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes start, and share what the first process compiled
     folder = run_folder / (worker or "main")
     (folder / "static").mkdir(parents=True)  # without this folder WhiteNoise warns in each test
     os.environ |= {

@@ -70,7 +70,7 @@ def paths_in(value: object, path: Path = ()) -> list[Path]:
 @st.composite
 def mutated(draw: st.DrawFn, kind: str, content: Json, *kept: str) -> Json:
     """Delete, retype or fill with garbage a few optional parts of an update, but not those in `kept`."""
-    # Not by deepcopy, which would leave the message and the one that it answers a chat in common.
+    # Don't use deepcopy: the message and the message that it answers would share one chat.
     update: Json = {"update_id": 11, kind: json.loads(json.dumps(content))}
     needed = [(kind, *path.split(".")) for path in kept]
     untouched = {path[:length] for path in needed for length in range(len(path) + 1)} | {("update_id",)}

@@ -18,7 +18,7 @@ NAMES = ("mo", "tu", "we", "th", "fr", "sa", "su")
 
 def all_walls(starts_at: datetime, rule: Recurrence, days: int) -> list[datetime]:
     """Return the rule's wall times in this many days from its start on, judged day by day."""
-    begin = starts_at.date().replace(day=1) - 7 * DAY  # periods are judged whole, also the one that the start cuts
+    begin = starts_at.date().replace(day=1) - 7 * DAY  # periods are judged whole, also the period that the start cuts
     every_day = [begin + number * DAY for number in range(days + 80)]
     walls = []
     for _, period in groupby(every_day, key=lambda day: _period(day, rule.frequency)):
@@ -79,7 +79,7 @@ def _is_weekday(day: date, weekday: str) -> bool:
     if weekday[:-2] == "":
         return True
     number = int(weekday[:-2])
-    # The n-th of a month: as many weeks back lies another month, and one week less does not.
+    # The n-th weekday of a month: n weeks earlier lies another month, n - 1 weeks earlier doesn't.
     week = 7 * DAY if number > 0 else -7 * DAY
     n = abs(number)
     return (day - n * week).month != day.month and (day - (n - 1) * week).month == day.month
@@ -102,7 +102,7 @@ def every_minute(begin: datetime, minutes: int) -> Iterator[datetime]:
 
 
 def first_instant(wall: datetime, zone: str) -> tuple[datetime, datetime]:
-    """Watch the zone's clock minute by minute: when does it first show `wall`, or what it shows as much later?"""
+    """Watch the zone's clock minute by minute until it first shows `wall`, or a time that is later by the gap."""
     begin = wall.replace(tzinfo=UTC) - timedelta(hours=40)
     shown = [(at, clock(at, zone)) for at in every_minute(begin, 80 * 60)]
     for at, wall_then in shown:

@@ -79,7 +79,7 @@ def _position(draw: st.DrawFn, frequency: Frequency, weekdays: tuple[str, ...], 
 
 @st.composite
 def exceptions(draw: st.DrawFn, starts_at: datetime) -> tuple[date | datetime, ...]:
-    """Days soon after the start, whole ones and single wall times."""
+    """Whole days and single wall times, soon after the start."""
     numbers = draw(st.lists(st.integers(0, 60), max_size=4))
     walls = [starts_at + timedelta(days=number) for number in numbers]
     return tuple(wall.date() if draw(st.booleans()) else wall for wall in walls)

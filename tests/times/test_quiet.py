@@ -1,4 +1,4 @@
-"""Quiet hours: random ones against a clock watched minute by minute, and the nights on which clocks jump."""
+"""Quiet hours: random hours against a clock watched minute by minute, and the nights on which clocks jump."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time

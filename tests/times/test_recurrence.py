@@ -1,4 +1,4 @@
-"""Rules at large: random ones against the oracle and against dateutil, and what holds for all of them."""
+"""Rules at large: random rules against the oracle and against dateutil, and what holds for all of them."""
 
 import timeit
 from collections.abc import Mapping

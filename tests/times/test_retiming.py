@@ -49,7 +49,7 @@ def test_no_two_times_become_one_and_as_many_as_can_have_a_place(old: list[dt.ti
     assert all(became[wall] == wall for wall in set(before) & set(after))
     moved = [became[wall] for wall in before if wall in became and wall not in after]
     assert moved == sorted(moved)
-    # A new name is never the old one of another, so that renaming in one go meets nobody on the way.
+    # No new name is the old name of another Occurrence, so that one statement can rename them all.
     assert {wall for wall in became.values() if became.get(wall) != wall}.isdisjoint(before)
 
 
@@ -61,10 +61,10 @@ def daily(hours: list[str]) -> Times:
 @pytest.mark.parametrize(
     ("old", "new", "left_over", "becomes"),
     [
-        # The day's second time is back, at the same hour or at another one: what was left over is that again.
+        # The day's second time is back, at the same hour or another: the time that was left over takes its place again.
         (["10:00"], ["10:00", "20:00"], "20:00", "20:00"),
         (["10:00"], ["10:00", "21:00"], "20:00", "21:00"),
-        # Another Occurrence comes to its hour: it is none of the series, and stays so.
+        # Another Occurrence comes to its hour: the skipped time is no part of the series, and stays so.
         (["10:00"], ["20:00"], "20:00", "10:00"),
         (["10:00"], ["11:00"], "20:00", "20:00"),
         (["10:00", "12:00"], ["10:00", "20:00"], "20:00", "12:00"),

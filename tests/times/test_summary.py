@@ -38,8 +38,10 @@ DAYS: Mapping[str, dict[str, object]] = {
     "On the last day of every second month at 09:00": {"frequency": "monthly", "interval": 2, "month_days": [-1]},
     "On the last day of every January at 09:00": {"frequency": "monthly", "interval": 12},
     "On the 30th of every January at 09:00": {"frequency": "monthly", "interval": 12, "month_days": [30]},
-    "On the 31st of every month (not in shorter ones) at 09:00": {"frequency": "monthly", "month_end": "skip"},
-    "On the 30th of every month (the last day in shorter ones) at 09:00": {"frequency": "monthly", "month_days": [30]},
+    "On the 31st of every month (not in shorter months) at 09:00": {"frequency": "monthly", "month_end": "skip"},
+    "On the 30th of every month (the last day in shorter months) at 09:00": {
+        "frequency": "monthly", "month_days": [30],
+    },
     "On the 1st, the 15th and the last day of every month at 09:00": {
         "frequency": "monthly", "month_days": [15, 1, -1],
     },

@@ -1,4 +1,4 @@
-"""Wall times in their zones: random ones against a clock watched minute by minute, and the named traps."""
+"""Wall times in their zones: random times against a clock watched minute by minute, and the named traps."""
 
 import subprocess
 import sys
@@ -135,7 +135,7 @@ def test_every_zone_that_is_offered_can_be_read() -> None:
 
 
 def test_zones_come_from_the_package_and_not_from_the_machine() -> None:
-    # A process of its own, as this one may have been told otherwise by others.
+    # In another process: other tests may have changed the zone files of this process.
     program = "import companion.times.walls, zoneinfo; print(zoneinfo.TZPATH)"
     top = Path(walls.__file__).parents[2]
 

@@ -22,7 +22,7 @@ def a_person(clinic: Clinic, role: Role = Role.PROVIDER, email: str = "") -> Mem
 
 
 def sign_in(member: Member, password: str = PASSWORD, client: Client | None = None, **extra: str) -> Client:
-    """Sign in by the form, from a browser of this client or a new one."""
+    """Sign in by the form, from this client's browser or a new browser."""
     browser = client or Client()
     browser.post("/accounts/login/", {"login": member.user.email, "password": password}, **extra)  # type: ignore[arg-type]
     return browser

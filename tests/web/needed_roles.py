@@ -61,7 +61,7 @@ provider  provider  /patients/<uuid:patient_id>/merge
 provider  provider  /patients/<uuid:patient_id>/invite
 viewer    -         /patients/<uuid:patient_id>/reach
 -         provider  /patients/<uuid:patient_id>/consent
-viewer    -         /patients/<uuid:patient_id>/said
+viewer    -         /patients/<uuid:patient_id>/conversation
 operator  -         /clinics
 viewer    -         /mcp
 admin     admin     /mcp/checks

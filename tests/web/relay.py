@@ -1,4 +1,4 @@
-"""A sign-in service between us and the real one, which signs by its own key and may say something else."""
+"""A sign-in service between us and the real service, which signs by its own key and may say something else."""
 
 import json
 import threading
@@ -40,7 +40,7 @@ class Relay:
 
     address: str = ""
     token: Callable[[Claims], str] = signed
-    """Make the ID token from the claims of the real one."""
+    """Make the ID token from the claims of the real service."""
     keys: list[dict[str, object]] = field(default_factory=_keys)
     described: Claims = field(default_factory=dict)
     """Values put into the service's description of itself."""

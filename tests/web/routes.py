@@ -1,4 +1,4 @@
-"""All addresses of the product, read from the URL configuration, so that a new one can't be forgotten."""
+"""All addresses of the product, read from the URL configuration, so that a new address can't be forgotten."""
 
 from collections.abc import Iterable, Iterator
 

@@ -18,7 +18,7 @@ def test_the_patient_s_page_shows_the_conversation_with_its_taps(bot: Bot, ana: 
     comes_in(bot, tap_on(question, 0))
     client = signed_in(bot.clinic)
 
-    page, part = words(client.get(f"/patients/{ana.id}")), words(client.get(f"/patients/{ana.id}/said"))
+    page, part = words(client.get(f"/patients/{ana.id}")), words(client.get(f"/patients/{ana.id}/conversation"))
     message = words(client.get(f"/scheduled-messages/{question.id}"))
 
     assert "Tapped: Taken" in page

@@ -25,7 +25,7 @@ def _half_way(member: Member) -> tuple[Client, str]:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_sign_in_that_waits_for_its_code_ends_with_what_opened_the_account(again: bool) -> None:
-    """`again`: the person has an app again by then, and the thief has the code of the one before."""
+    """`again`: the person has a new app by then, and the thief has a code of the former app."""
     member = a_person(a_clinic())
     thief, key = _half_way(member)
     sign_in_links.shut(member, now=NOW)

@@ -38,7 +38,7 @@ def test_an_edited_message_is_shown_with_both_wordings(bot: Bot, ana: Patient) -
 
     comes_in(bot, edited_to(first, "I took <3>"))
 
-    for path in (f"/inbox/{conversation.id}?part=said&seen={seen}", f"/patients/{ana.id}"):
+    for path in (f"/inbox/{conversation.id}?part=messages&seen={seen}", f"/patients/{ana.id}"):
         shown = words(client.get(path))
         assert "I took <3>" in shown
         assert "edited" in shown
@@ -97,7 +97,7 @@ def test_somebody_else_s_can_be_given_on_and_taken_over(bot: Bot, ana: Patient) 
     eva.post(f"/inbox/{conversation.id}/assign", {"member": own})
 
     conversation.refresh_from_db()
-    assert "has it already." in late
+    assert "has this conversation already." in late
     assert conversation.holder_name == own
 
 

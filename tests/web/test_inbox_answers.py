@@ -68,9 +68,9 @@ def test_a_waiting_answer_that_will_not_arrive_is_never_shown_as_on_its_way(
 
     for address in (
         f"/inbox/{conversation.id}",
-        f"/inbox/{conversation.id}?part=said",
+        f"/inbox/{conversation.id}?part=messages",
         f"/patients/{ana.id}",
-        f"/patients/{ana.id}/said",
+        f"/patients/{ana.id}/conversation",
     ):
         shown = words(client.get(address))
         assert f"Your answer is waiting. {sentence}" in shown

@@ -22,7 +22,7 @@ __all__ = ["practice"]
 def test_a_kept_file_is_not_fetched_again(practice: Practice) -> None:
     file = practice.sends(FileKind.PHOTO)
     opened(practice.clinic, file)
-    SandboxFile.objects.update(content=b"another one")
+    SandboxFile.objects.update(content=b"another file")
 
     assert body_of(signed_in(practice.clinic), file)[1][:3] == b"\xff\xd8\xff"
 

@@ -1,4 +1,4 @@
-"""Passwords made of words that everybody knows about the clinic are refused by each form that sets one."""
+"""Passwords made of words that everybody knows about the clinic are refused by each form that sets a password."""
 
 import pytest
 from django.test import Client

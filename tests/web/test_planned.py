@@ -87,7 +87,7 @@ def test_a_page_shows_the_text_the_rule_and_who_planned_it() -> None:
     assert "Take your tablet, Ana." in shown
     assert "Schedule Every day at 09:00" in shown
     assert "By Nora Provider" in shown
-    assert "Change this one only" not in shown
+    assert "Change only this message" not in shown
 
 
 def test_this_one_only_becomes_a_message_when_it_is_saved() -> None:

@@ -1,4 +1,4 @@
-"""The second step of a sign-in: an app's codes, recovery codes, passkeys, and clinics that demand one."""
+"""The second step of a sign-in: an app's codes, recovery codes, passkeys, and clinics that demand a second step."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A member of two clinics with a tab of each: what one tab sends never lands in the other tab's clinic."""
+"""A member of two clinics with a tab of each: a form of one tab never reaches the other tab's clinic."""
 
 import pytest
 from django.test import Client
@@ -28,7 +28,7 @@ def second() -> Clinic:
 
 @pytest.fixture
 def tabs(first: Clinic, second: Clinic) -> Client:
-    """The browser of an admin of both clinics, who looks at the first one."""
+    """The browser of an admin of both clinics, who looks at the first clinic."""
     member = a_member(first, Role.ADMIN)
     Member.objects.create(clinic=second, user=member.user, role=Role.ADMIN, created_at=NOW, joined_at=NOW)
     client = Client()

@@ -185,7 +185,7 @@ def test_a_series_that_nobody_else_touched_is_saved_at_once(clinic: Clinic, rosa
     assert drafts.of(Schedule.objects.get(pk=series.pk)).text == "Two tablets."
 
 
-# One planned message of a series, which is no Message yet.
+# A planned message of a series, which is not stored as a Message yet.
 
 
 def planned_edit_of(series: Schedule, patient: Patient) -> str:

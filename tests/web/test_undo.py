@@ -89,7 +89,7 @@ def test_what_is_too_late_is_said() -> None:
 
     answer = signed_in(clinic).post(UNDO, {"kind": "messages", "id": str(message.id)}, follow=True)
 
-    assert "It is too late to take this back" in words(answer)
+    assert "It is too late to undo this" in words(answer)
 
 
 def test_ending_a_series_is_taken_back() -> None:

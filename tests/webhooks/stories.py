@@ -37,7 +37,7 @@ def a_webhook(clinic: Clinic, hook: Hook, kinds: Sequence[str] = ALL) -> tuple[W
 
 
 def calls(hook: Hook, secret: str) -> list[Call]:
-    """The calls that came. Raises the library's WebhookVerificationError for one that isn't genuine."""
+    """The calls that came. Raises the library's WebhookVerificationError for a call that isn't genuine."""
     verifier = Verifier(secret)
     return [Call(headers["webhook-id"], verifier.verify(body, headers)) for headers, body in hook.posts]
 

@@ -148,7 +148,7 @@ def test_before_a_clinic_that_waits_each_other_clinic_gets_at_most_one_thread() 
 
 
 def test_a_clinic_without_a_thread_comes_before_one_that_has_some() -> None:
-    """Even if the other one got its threads longer ago, because its receivers are slow."""
+    """Even if the other clinic got its threads longer ago, because its receivers are slow."""
     busy, quiet = an_id(), an_id()
     ready = _waiting(busy, 1) | _waiting(quiet, 1)
     running = _waiting(busy, 3) | _waiting(an_id(), 4)

@@ -29,7 +29,7 @@ NOTE: Final[JsonObject] = {
     "id": "0192f0c0-55aa-7ccc-8ddd-0d1e2f3a4b77",
     "patient": _PERSON,
     "kind": "expired",
-    "message": ("Somebody pressed Start with Ana Silva's invitation after it had expired. Hand out a new one."),
+    "message": ("Somebody pressed Start with Ana Silva's invitation after it had expired. Hand out a new invitation."),
     "at": "2026-12-09T08:00:00Z",
     "times": 2,
     "seen_at": None,

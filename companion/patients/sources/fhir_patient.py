@@ -129,7 +129,7 @@ class _TelegramId(NamedTuple):
 
 
 def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> _TelegramId:
-    """The first value that can be a Telegram ID; without one, the first value, which will be refused."""
+    """The first value that can be a Telegram ID, or else the first value, which will be refused."""
     found = [_TelegramId(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
     return next((candidate for candidate in found if not candidate.problem), found[0] if found else _TelegramId("", ""))
 

@@ -244,7 +244,7 @@ class FhirSource:
 
 
 _STATUSES: Final = {
-    401: "The FHIR server refuses the token. Give a new one.",
+    401: "The FHIR server refuses the token. Give a new token.",
     403: "The FHIR server does not let this token read patients.",
     404: "There is no FHIR server at this address.",
 }

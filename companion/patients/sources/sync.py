@@ -237,7 +237,7 @@ def _end(
             kept["whole_at"] = run.began_at
     with transaction.atomic():
         if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(**ended):
-            # Zero rows: another sync noted that this one ended, and holds the source.
+            # Zero rows: another sync noted that this sync ended, and holds the source.
             raise Conflict("Another sync took over the source, because this sync gave no sign of life.")
         PatientSource.objects.filter(pk=row.pk).update(**kept)
     run.refresh_from_db()

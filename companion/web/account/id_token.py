@@ -40,7 +40,7 @@ def read(token: str, *, keys_url: str, issuer: str, client_id: str, nonce: str) 
 
 def _key(keys_url: str, token: str) -> jwt.PyJWK:
     """Return the service's key that the token names. A token of a service with a single key need not name it."""
-    # Fetch the keys each time: services change their keys, and withdraw lost ones.
+    # Fetch the keys each time: services change their keys, and withdraw lost keys.
     with Calls() as calls:
         answer = calls.get(keys_url)
         answer.raise_for_status()

@@ -87,7 +87,7 @@ class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         user_info = self._fetch_user_info(token.token)
         if signed["sub"] != user_info["sub"]:
             raise OAuth2Error("the answers are about different people")
-        # If both hold the same claim, the signed one counts.
+        # If both hold the same claim, the claim of the ID token counts, since it is signed.
         raise _Claims(user_info | signed, is_strong_enough=_known(self.provider_id).is_strong_enough(signed))
 
     def _read(self, token: str, app: SocialApp) -> dict[str, object]:

@@ -66,7 +66,7 @@ class _OnceOnly(forms.Form):
         code: str = super().clean_code()  # type: ignore[misc]  # the other base class of each form has this method
         backoff.succeeded(context.request, account)
         if not cache.add(f"second-step:{self.user.pk}:{code.strip()}", "taken", _TAKEN_FOR_SECONDS):
-            raise forms.ValidationError("This code was used already. Wait for the next one.")
+            raise forms.ValidationError("This code was used already. Wait for the next code.")
         return code
 
 

@@ -30,7 +30,7 @@ class Shown:
 @require_GET
 @page(personal=True)
 def index(request: PageRequest) -> HttpResponse:
-    """List the person's sessions, this one first."""
+    """List the person's sessions, the present session first."""
     rows = UserSession.objects.purge_and_list(request.user)
     shown = [Shown(row, devices.words_for(row.user_agent), row.is_current()) for row in rows]
     shown.sort(key=lambda session: (not session.current, -session.row.last_seen_at.timestamp()))

@@ -47,7 +47,7 @@ def panel(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def checks(request: PageRequest) -> HttpResponse:
-    """Explain the checks (GET); run them and show each one's result, its value and what to do (POST)."""
+    """Explain the checks (GET); run them and show the result, the value and the advice of each (POST)."""
     context = (
         {"results": diagnostics.run(request.caller.clinic, now=database_now())} if request.method == "POST" else {}
     )

@@ -56,7 +56,7 @@ _VIEWS: Final[dict[inbox.View, _ViewWords]] = {
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """List the conversations that need staff, urgent ones first."""
+    """List the conversations that need staff, urgent conversations first."""
     readings.of_inbox(request.caller, now=database_now())
     wanted = request.GET.get("view", "")
     which: inbox.View = next((view for view in inbox.VIEWS if view == wanted), "unread")
@@ -77,10 +77,10 @@ def index(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
-    """Show a conversation and its assignee; with `?part=said` only the messages."""
+    """Show a conversation and its assignee; with `?part=messages` only the messages."""
     conversation = inbox.find(request.caller.clinic, conversation_id)
     inbox.mark_read(request.caller, conversation)
-    if request.GET.get("part") == "said":
+    if request.GET.get("part") == "messages":
         talk = _talk_of(conversation)
         if _is_news(request, talk):
             readings.of_conversation(request.caller, conversation, now=database_now())
@@ -91,7 +91,7 @@ def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
 
 @require_GET
 @page()
-def talk_of_patient(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+def conversation_of_patient(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Show only a patient's conversation, which the patient's page asks for repeatedly."""
     patient = patients.patient(request.caller.clinic, patient_id)
     talk = of_patient(request.caller.clinic, patient)
@@ -172,14 +172,14 @@ def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
     """Build the conversation for the patient's page."""
     in_inbox = Conversation.objects.filter(clinic=clinic, patient=patient).first()
     items = conversation_of(clinic, patient, limit=SHOWN)
-    address = f"{reverse('patient_talk', args=[patient.id])}?"
+    address = f"{reverse('patient_conversation', args=[patient.id])}?"
     return {"patient": patient, "in_inbox": in_inbox} | _talk(clinic, patient, None, items, address)
 
 
 def _talk_of(conversation: Conversation) -> dict[str, object]:
     """Build the conversation for its page in the inbox."""
     clinic, patient, telegram_id = conversation.clinic, conversation.patient, conversation.telegram_id
-    address = f"{reverse('conversation', args=[conversation.id])}?part=said&"
+    address = f"{reverse('conversation', args=[conversation.id])}?part=messages&"
     if patient:
         return _talk(clinic, patient, None, conversation_of(clinic, patient, limit=SHOWN), address)
     return _talk(clinic, None, telegram_id, of_stranger(clinic, telegram_id, limit=SHOWN), address)

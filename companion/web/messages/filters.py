@@ -68,7 +68,7 @@ class View:
         return {name: value for name, value in filters.items() if value}
 
     def address(self, path: str, **more: str) -> str:
-        """Build a page's address with the filters. `more` adds or replaces parameters; an empty value removes one."""
+        """Build a page's address with the filters. `more` adds, replaces or (if empty) removes parameters."""
         query = urlencode({name: value for name, value in (self.parameters | more).items() if value})
         return f"{path}?{query}" if query else path
 

@@ -1,4 +1,4 @@
-"""The form of a patient: to add a patient by hand, and to change one. The checks are in patients/directory.py."""
+"""The form of a patient: to add a patient by hand, and to change a patient. The checks are in patients/directory.py."""
 
 import datetime as dt
 import uuid

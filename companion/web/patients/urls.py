@@ -27,5 +27,5 @@ urlpatterns = [
     path("/<uuid:patient_id>/invite", enrolling.invite, name="patient_invite"),
     path("/<uuid:patient_id>/reach", enrolling.reachable, name="patient_reach"),
     path("/<uuid:patient_id>/consent", enrolling.note_consent, name="patient_consent"),
-    path("/<uuid:patient_id>/said", inbox.talk_of_patient, name="patient_talk"),
+    path("/<uuid:patient_id>/conversation", inbox.conversation_of_patient, name="patient_conversation"),
 ]

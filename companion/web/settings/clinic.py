@@ -77,7 +77,7 @@ def change_defaults(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def change_help(request: PageRequest) -> HttpResponse:
-    """Change the words that ask for urgent help (one on each line) and the number to call."""
+    """Change the words that ask for urgent help (a line for each) and the number to call."""
     words, phone = request.POST.get("words", "").splitlines(), request.POST.get("phone", "")
     typed: dict[str, Value] = {"words": [word.strip() for word in words if word.strip()], "phone": phone}
     try:

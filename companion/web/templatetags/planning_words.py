@@ -25,7 +25,7 @@ PARTS: Final = {
     "avoid": "the days off",
     "answers": "the answers",
     "more": "the latest time to send",
-    "from": "which ones change",
+    "from": "which messages change",
 }
 
 

@@ -27,7 +27,7 @@ from companion.webhooks.models import Kind, Webhook
 @require_GET
 @page(Role.ADMIN)
 def index(request: PageRequest) -> HttpResponse:
-    """Show the clinic's webhooks, and a form for another one."""
+    """Show the clinic's webhooks, and a form for a new webhook."""
     return _list(request, {})
 
 
@@ -46,7 +46,7 @@ def add(request: PageRequest) -> HttpResponse:
 @require_GET
 @page(Role.ADMIN)
 def show(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Show a webhook and its newest deliveries; `?before=` leads to older ones."""
+    """Show a webhook and its newest deliveries; `?before=` leads to older deliveries."""
     return _page(request, webhooks.of_id(request.caller.clinic, webhook_id), {})
 
 
@@ -110,7 +110,7 @@ _ACTS: Mapping[str, tuple[Callable[[PageRequest, Webhook, dt.datetime], None], s
 @require_POST
 @page(Role.ADMIN)
 def retry(request: PageRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> HttpResponse:
-    """Try one delivery again now."""
+    """Try a delivery again now."""
     webhook = webhooks.of_id(request.caller.clinic, webhook_id)
     try:
         deliveries.retry(request.caller, webhook, delivery_id, now=database_now())
