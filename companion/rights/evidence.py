@@ -14,6 +14,7 @@ from companion.clinics import audit, chain, seals
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Role
 from companion.clinics.trail_shape import plain
+from companion.delivery import following
 from companion.listener.models import Reply
 from companion.patients import former_patients
 from companion.patients.models import Patient
@@ -40,9 +41,11 @@ def values_of(caller: Caller, message: Message, *, now: dt.datetime) -> dict[str
     caller.needs(Role.PROVIDER)
     audit.record_reading(caller, "evidence exported", "message", message.pk, now=now)
     chain.catch_up(caller.clinic.pk)
-    patient, schedule = message.patient, message.schedule
+    # A message that repeats another has no schedule of its own, but the version of that message's schedule.
+    patient, schedule = message.patient, message.version.schedule if message.version else message.schedule
     [entry] = gathering.message_entries([message])
-    replies = Reply.objects.filter(Q(message=message) | Q(corrects__message=message), clinic=caller.clinic)
+    question = following.one_question(message)
+    replies = Reply.objects.filter(Q(message__in=question) | Q(corrects__message__in=question), clinic=caller.clinic)
     return {
         "version": VERSION,
         "made_at": _instant(now),
@@ -58,7 +61,7 @@ def values_of(caller: Caller, message: Message, *, now: dt.datetime) -> dict[str
         else [],
         "approvals": [],
         "answers": [gathering.reply_entry(reply).model_dump(mode="json") for reply in replies.order_by("at", "id")],
-        "audit": _entries(message),
+        "audit": _entries(message, schedule),
     }
 
 
@@ -76,12 +79,12 @@ def _plan(schedule: Schedule) -> dict[str, object]:
     }
 
 
-def _entries(message: Message) -> list[dict[str, object]]:
-    """Return the audit entries about the Message, its Schedule and its patient's consent.
+def _entries(message: Message, schedule: Schedule | None) -> list[dict[str, object]]:
+    """Return the audit entries about the Message, the Message before it, the Schedule and the patient's consent.
 
     Each entry comes with the hash of the entry before it in the chain.
     """
-    subjects = [id for id in (message.pk, message.schedule_id) if id]
+    subjects = [id for id in (message.pk, message.follows_id, schedule.pk if schedule else None) if id]
     about = Q(subject_id__in=subjects)
     if message.patient:
         # A consent that was noted before a merge has the id of the patient's former row.

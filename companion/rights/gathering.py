@@ -22,8 +22,8 @@ from companion.patients.models import Enrolment, EnrolmentNote, FormerChat, Pati
 from companion.planning import series
 from companion.rights import own_rows
 from companion.rights import shapes as to
-from companion.schedules import queries
-from companion.schedules.models import Attempt, Message, Schedule
+from companion.schedules import buttons, queries
+from companion.schedules.models import Attempt, Message, Schedule, Version
 from companion.schedules.wording import texts_of
 
 _AT_ONCE: Final = 500
@@ -112,8 +112,28 @@ def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
         cohort=schedule.cohort.name if schedule.cohort else None,
         created_by=schedule.created_by_name,
         created_at=schedule.created_at,
-        wordings=[to.WordingEntry.model_validate(version) for version in schedule.versions.order_by("number")],
+        wordings=[
+            to.WordingEntry(
+                number=version.number,
+                text=version.text,
+                buttons=_words_on(version),
+                created_at=version.created_at,
+            )
+            for version in schedule.versions.order_by("number")
+        ],
     )
+
+
+def _words_on(version: Version | None) -> list[str]:
+    """Return the words on the wording's answer buttons."""
+    return [button.text for button in buttons.read(version.buttons)] if version else []
+
+
+def _buttons_of(message: Message) -> list[str]:
+    """Return the words on the buttons with which the message is sent or was sent."""
+    if message.buttons is None:
+        return _words_on(message.version)
+    return [button["text"] for row in message.buttons for button in row]
 
 
 def message_entries(messages: Sequence[Message]) -> list[to.MessageEntry]:
@@ -127,6 +147,8 @@ def message_entries(messages: Sequence[Message]) -> list[to.MessageEntry]:
             status=message.status,
             reason=message.reason,
             text=texts[message.pk],
+            buttons=_buttons_of(message),
+            follows=message.follows_id,
             due_at=message.due_at,
             sent_at=message.sent_at,
             answered_at=message.answered_at,

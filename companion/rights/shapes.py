@@ -79,11 +79,12 @@ class NoteEntry(_OfRow):
     seen_by: str
 
 
-class WordingEntry(_OfRow):
+class WordingEntry(BaseModel):
     """A wording of a schedule."""
 
     number: int
     text: str
+    buttons: list[str] = Field(description="The words on the answer buttons.")
     created_at: dt.datetime
 
 
@@ -125,6 +126,8 @@ class MessageEntry(BaseModel):
     status: str
     reason: str = Field(description="Why it failed or was cancelled; else empty.")
     text: str
+    buttons: list[str] = Field(description="The words on the buttons under the text.")
+    follows: uuid.UUID | None = Field(description="The message that this message repeats, or whose answer it shows.")
     due_at: dt.datetime
     sent_at: dt.datetime | None
     answered_at: dt.datetime | None

@@ -20,7 +20,9 @@ from companion.patients.models import (
     Patient,
     SyncRun,
 )
-from companion.schedules.models import Lane, Message, Schedule, Status
+from companion.schedules import buttons
+from companion.schedules.buttons import Button
+from companion.schedules.models import Lane, Message, Schedule, Status, Version
 from companion.schedules.reasons import Reason
 from tests.builders import (
     a_cohort,
@@ -67,6 +69,7 @@ def a_whole_story(clinic: Clinic, *, chat: int = CHAT, **fields: object) -> Stor
     _before(patient, now)
     a_cohort(clinic, "Diabetes", patient, other)
     own = a_schedule(clinic, patient, text="CANARYWORDING", starts_at="2035-12-02T09:00")
+    Version.objects.filter(schedule=own).update(buttons=buttons.written([Button("CANARYANSWER")]))
     shared = a_schedule(clinic, patient, other, text="For all, {first_name}.", starts_at="2035-12-02T09:00")
     sent = a_message(patient, own, status=Status.SENT, sent_at=now, ended_at=now, due_at=now, telegram_message_id=41)
     an_attempt(

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from companion.cli.audit import audit
 from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.delivery import following
 from companion.patients import consent
 from companion.patients.models import Consent
 from companion.planning import acts
-from companion.schedules.models import AttemptOutcome, Message, Status
-from tests.api.calls import a_program
-from tests.builders import NOW, a_caller, a_message, a_patient, a_schedule, an_attempt
+from companion.schedules.models import AttemptOutcome, Follow, Message, Schedule, Status
+from tests.api.calls import a_daily_schedule, a_program
+from tests.builders import NOW, a_bot, a_caller, a_message, a_patient, a_schedule, an_attempt
 from tests.clinics.trails import rule_lifted, sql
+from tests.listener.stories import a_question, comes_in, tap_on
 from tests.web.signed_in import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -66,6 +68,37 @@ def test_a_packet_holds_the_plan_the_attempts_and_the_audit_trail(message: Messa
     assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
     assert held["approvals"] == []
     assert [entry["action"] for entry in held["audit"]] == ["message cancelled", "evidence exported"]  # type: ignore[attr-defined]
+
+
+def test_a_packet_holds_the_buttons_that_left_and_an_answer_to_the_reminder(clinic: Clinic) -> None:
+    bot, patient = a_bot(clinic), a_patient(clinic)
+    question = a_question(patient)
+    following.say_again(question, Follow.REMINDER, due_at=NOW, now=NOW)
+    reminder = Message.objects.get(follows=question)
+    comes_in(bot, tap_on(reminder, 0))
+
+    held = values_in(evidence_of(question))
+
+    assert held["message"]["buttons"] == ["Taken", "Later"]  # type: ignore[index]  # JSON
+    assert [(one["text"], one["answers"]) for one in held["answers"]] == [("Taken", str(reminder.id))]  # type: ignore[attr-defined]
+
+
+def test_the_packet_of_a_reminder_holds_the_plan_and_who_planned_it(clinic: Clinic) -> None:
+    patient, api = a_patient(clinic), a_program(clinic)
+    plan = a_daily_schedule(patient) | {"buttons": [{"text": "Taken"}]}
+    made = Schedule.objects.get(pk=api.post("/schedules", plan).json["id"])
+    question = a_message(patient, made, status=Status.SENT, sent_at=NOW, ended_at=NOW)
+    following.say_again(question, Follow.REMINDER, due_at=NOW, now=NOW)
+
+    held = values_in(evidence_of(Message.objects.get(follows=question)))
+
+    assert held["message"]["follows"] == str(question.id)  # type: ignore[index]
+    assert held["plan"]["rule"] == made.recurrence  # type: ignore[index]
+    assert "schedule created" in [one["action"] for one in held["audit"]]  # type: ignore[attr-defined]
+
+
+def evidence_of(message: Message) -> str:
+    return signed_in(message.clinic).get(f"/scheduled-messages/{message.id}/evidence").content.decode()
 
 
 def test_people_read_the_same(file: Path) -> None:

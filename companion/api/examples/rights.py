@@ -60,6 +60,8 @@ EXPORT: Final[JsonObject] = {
             "status": "sent",
             "reason": "",
             "text": "Good morning Ana, your appointment is on 1 December.",
+            "buttons": [],
+            "follows": None,
             "due_at": "2026-12-01T09:00:00Z",
             "sent_at": "2026-12-01T09:00:00.412000Z",
             "answered_at": None,
