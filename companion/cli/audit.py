@@ -35,7 +35,7 @@ def audit() -> None:
 
 @audit.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--clinic", "slug", help="Check only this clinic, by its slug.")
+@click.option("--clinic", "slug", help="Check only this clinic, by its slug; a removed clinic by its id.")
 @click.option(
     "--last",
     metavar="NUMBER:HASH",

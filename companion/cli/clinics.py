@@ -79,7 +79,7 @@ def archive_clinic(slug: str, *, undo: bool) -> None:
 @click.option("--name", help="The clinic's name, instead of typing it when asked.")
 def remove_clinic(slug: str, file: Path, recipients: tuple[str, ...], name: str | None) -> None:
     """Remove an archived clinic for good, after an export into a file. Only its audit trail stays."""
-    from companion.clinics import register
+    from companion.clinics import chain, register
     from companion.restoring import removing
     from companion.restoring.sealing import Lock
     from companion.service.clock import database_now
@@ -91,8 +91,12 @@ def remove_clinic(slug: str, file: Path, recipients: tuple[str, ...], name: str 
             raise click.ClickException("That is not the clinic's name. Nothing was removed.")
         now = database_now()
         rows = removing.export(named, file, Lock(recipients, passphrase()), now=now)
+        id = named.pk
         removing.remove(named, now=now)
+        chain.catch_up(id)
     click.echo(f"{named.name} is removed. {rows} rows are in {file}, encrypted. Earlier backups still hold them.")
+    click.echo("Its audit trail stays. Keep this command, which finds whether somebody removes entries from it:")
+    click.echo(f"companion audit verify --clinic {id} --last {chain.head(id)}")
 
 
 @click.group()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
 
 from companion.clinics import append_only, chain_check, clinics
 from companion.clinics.chain import Head
@@ -41,20 +42,34 @@ class Report:
 def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] = ()) -> list[Report]:
     """Check the trail of this clinic (None: of each clinic that has or had one). `last` is a head that went out.
 
-    Raises Unknown for another clinic's slug, and if `last` is given and nobody says for which of several clinics.
+    A removed clinic is named by its id. Raises Unknown for the slug of no clinic, and if `last` is given and nobody
+    says for which of several clinics.
     """
-    only = clinics.the_clinic(slug) if slug or last else None
+    only = (_removed(slug) or clinics.the_clinic(slug).pk) if slug or last else None
     known = _known([settings.JOURNAL_DIR, *journals])
     for row in TrailHead.objects.order_by("day"):
         head = KnownHead(Head(row.number, row.hash), f"the hash sent out on {row.day:%Y-%m-%d}")
         known.setdefault(row.clinic_id, []).append(head)
     names = _names(known)
-    wanted = {only.pk: names[only.pk]} if only else names
+    wanted = {only: names.get(only, _name_of_removed(only))} if only else names
     reports = []
     for clinic, name in wanted.items():
         heads = known.get(clinic, []) + ([KnownHead(last, "the hash that you gave")] if last else [])
         reports.append(_report(name, chain_check.check(clinic, heads)))
     return [*reports, *_rule()]
+
+
+def _removed(slug: str | None) -> uuid.UUID | None:
+    """Read the id of a clinic that is not there; None for anything else. Its whole trail may be gone as well."""
+    try:
+        id = uuid.UUID(slug or "")
+    except ValueError:
+        return None
+    return None if Clinic.objects.filter(Q(pk=id) | Q(slug=slug)).exists() else id
+
+
+def _name_of_removed(clinic: uuid.UUID) -> str:
+    return f"removed clinic {clinic}"
 
 
 def _rule() -> list[Report]:
@@ -86,7 +101,7 @@ def _names(known: dict[uuid.UUID, list[KnownHead]]) -> dict[uuid.UUID, str]:
     """The clinics that have or had a trail. A removed clinic is named by its id."""
     names = dict(Clinic.objects.order_by("slug").values_list("id", "slug"))
     ever = AuditEntry.objects.order_by().values_list("clinic_id", flat=True).distinct()
-    return names | {clinic: f"removed clinic {clinic}" for clinic in [*ever, *known] if clinic not in names}
+    return names | {clinic: _name_of_removed(clinic) for clinic in [*ever, *known] if clinic not in names}
 
 
 def _report(name: str, verdict: Verdict) -> Report:

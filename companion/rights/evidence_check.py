@@ -11,22 +11,27 @@ from companion.clinics.models import AuditEntry
 from companion.clinics.refusals import Conflict
 from companion.rights.evidence import written
 from companion.rights.evidence_page import BEGIN, END, page_of
-from companion.service.key_ring import ring
+from companion.service.key_ring import Key, ring
 
 _LARGEST: Final = 50 * 2**20
 _NO_PACKET: Final = "This file is not an evidence packet, or it was changed so much that it can't be read."
 
+_NO_KEY: Final = (
+    ", which this installation doesn't know. It comes from another installation, or the key was changed. If so, add "
+    "the former key to COMPANION_OTHER_SECRET_KEYS."
+)
+
 
 def check(file: Path) -> list[str]:
-    """Return sentences about what is wrong with the packet in this file. Raises Conflict if the file is no packet."""
+    """Return sentences about what is wrong with the packet in this file.
+
+    Raises Conflict if the file is no packet, or if nothing is wrong as far as the secret keys here can tell.
+    """
     page = _read(file)
     content, name, seal = _sealed(page)
     key = ring().called(name)
     if key is None:
-        return [
-            f"The packet was sealed with the secret key {name}, which this installation doesn't know. It comes from "
-            "another installation, or the key was changed. If so, add the former key to COMPANION_OTHER_SECRET_KEYS."
-        ]
+        raise Conflict(f"The packet was sealed with the secret key {name}{_NO_KEY}")
     if not seals.same(seal, seals.packet_seal(written(content), key)):
         return ["The values in the packet were changed: their seal is wrong."]
     if page != page_of(content, name, seal):
@@ -73,20 +78,23 @@ def _entries(content: dict[str, object]) -> list[str]:
     id = uuid.UUID(str(clinic["id"]))
     numbers = [entry["number"] for entry in entries]
     here = dict(AuditEntry.objects.filter(clinic=id, number__in=numbers).values_list("number", "hash"))
-    wrong = []
+    wrong, lacking = [], ""
     for entry in entries:
-        number = entry["number"]
-        if not _is_linked(id, entry):
+        number, key = entry["number"], ring().called(str(entry["key_id"]))
+        if key is None:
+            lacking = str(entry["key_id"])
+        elif not _is_linked(id, entry, key):
             wrong.append(f"Entry {number}: its hash doesn't follow from its values.")
         elif not seals.same(here.get(number, ""), entry["hash"]):
             wrong.append(f"Entry {number}: the audit trail in the database has another entry, or none.")
+    if lacking and not wrong:
+        raise Conflict(f"Entries in the packet were sealed with the secret key {lacking}{_NO_KEY}")
     return wrong
 
 
-def _is_linked(clinic: uuid.UUID, entry: dict[str, object]) -> bool:
-    key = ring().called(str(entry["key_id"]))
+def _is_linked(clinic: uuid.UUID, entry: dict[str, object], key: Key) -> bool:
     values = entry | {"clinic_id": clinic, "at": dt.datetime.fromisoformat(str(entry["at"]))}
-    if key is None or not seals.same(str(entry["seal"]), seals.seal_of(values, key)):
+    if not seals.same(str(entry["seal"]), seals.seal_of(values, key)):
         return False
     link = seals.link_of(clinic, int(str(entry["number"])), str(entry["before"]), str(entry["seal"]), key)
     return seals.same(str(entry["hash"]), link)

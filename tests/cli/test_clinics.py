@@ -13,6 +13,7 @@ from django.test import Client
 from pydantic import SecretStr
 from pytest_django import Settings
 
+from companion.cli.audit import audit
 from companion.cli.clinics import clinic as clinic_command
 from companion.cli.clinics import operator
 from companion.cli.keys_of_programs import key
@@ -39,6 +40,7 @@ from tests.builders import (
     a_schedule,
     a_sent_message,
 )
+from tests.clinics.trails import rule_lifted, sql
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +49,8 @@ PASSWORD = "four calm horses"
 
 
 def typed(*said: str, typing: str = "") -> Result:
-    command = {"clinic": clinic_command, "operator": operator, "member": member, "key": key}[said[0]]
+    commands = {"audit": audit, "clinic": clinic_command, "operator": operator, "member": member, "key": key}
+    command = commands[said[0]]
     return CliRunner().invoke(command, said[1:], input=typing)
 
 
@@ -219,6 +222,25 @@ def test_a_removed_clinic_leaves_its_audit_trail_and_the_other_clinic_alone(tmp_
     assert rows_of(other) == before
     assert [user.username for user in User.objects.all()] == ["eva@birch.example"]
     assert AuditEntry.objects.filter(clinic=clinic.pk, action="clinic removed").exists()
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_what_is_cut_off_from_a_removed_clinics_trail_is_found_by_the_hash_of_its_end(
+    tmp_path: Path, passphrase: str, left: int
+) -> None:
+    clinic = a_full_clinic("linden")
+    a_full_clinic("birch")
+    typed("clinic", "archive", "linden")
+    words = ("clinic", "remove", "linden", "--export", str(tmp_path / "out.age"), "--name", clinic.name)
+    check = typed(*words).output.splitlines()[-1].removeprefix("companion ").split()
+    whole = typed(*check)
+
+    with rule_lifted():
+        sql(f"DELETE FROM clinics_auditentry WHERE clinic_id = %s AND number > {left}", clinic.pk)
+
+    cut = typed(*check)
+    assert (whole.exit_code, cut.exit_code) == (0, 1)
+    assert "cut off the end" in cut.output
 
 
 def test_the_export_of_a_removed_clinic_holds_its_texts_and_files_and_no_secret(

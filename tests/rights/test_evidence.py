@@ -9,8 +9,10 @@ from click.testing import CliRunner, Result
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from companion.cli.audit import audit
+from companion.clinics import chain
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.delivery import following
 from companion.patients import consent
@@ -19,6 +21,7 @@ from companion.planning import acts
 from companion.schedules.models import AttemptOutcome, Follow, Message, Schedule, Status
 from tests.api.calls import a_daily_schedule, a_program
 from tests.builders import NOW, a_bot, a_caller, a_message, a_patient, a_schedule, an_attempt
+from tests.clinics.rings import forget_older, use_newer
 from tests.clinics.trails import rule_lifted, sql
 from tests.listener.stories import a_question, comes_in, tap_on
 from tests.web.signed_in import signed_in
@@ -165,8 +168,23 @@ def test_another_installation_says_that_it_knows_not_the_key(file: Path) -> None
     with override_settings(SECRET_KEY="another"):
         said = verify(file)
 
-    assert said.exit_code == 1
+    assert said.exit_code == 2
     assert "which this installation doesn't know" in said.output
+
+
+def test_an_entry_whose_key_is_lost_is_not_called_changed(message: Message, tmp_path: Path, settings: Settings) -> None:
+    chain.catch_up(message.clinic_id)
+    use_newer(settings)
+    file = tmp_path / "evidence.html"
+    file.write_text(evidence_of(message))
+    before = verify(file)
+    forget_older(settings)
+
+    after = verify(file)
+
+    assert (before.exit_code, after.exit_code) == (0, 2)
+    assert "which this installation doesn't know" in after.output
+    assert "doesn't follow from its values" not in after.output
 
 
 @pytest.mark.parametrize("inside", [b"\xff<html>", b'<script type="application/json" id="packet">[]'])
