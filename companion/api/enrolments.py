@@ -12,7 +12,7 @@ from companion.api.examples import enrolment as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.paging import Parameters
 from companion.api.patient_shapes import EnrolmentShape
-from companion.api.values import Body, Id, Instant, Line, NoBody, Shape, Whole
+from companion.api.values import Body, Id, Instant, NoBody, OneLine, Shape, Whole
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
 from companion.patients import consent, enrolment, enrolment_notes, queries
@@ -61,7 +61,7 @@ class CardList(Shape):
 class NoteParameters(Parameters):
     """The filter for notes."""
 
-    patient: Annotated[Line | None, Field(max_length=100, description="A patient's id.")] = None
+    patient: Annotated[OneLine | None, Field(max_length=100, description="A patient's id.")] = None
 
 
 class NoteShape(Shape):

@@ -77,7 +77,7 @@ def read_inbox_item(request: HttpRequest, id: UUID) -> InboxItem:
 def take_conversation(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
     """Assign a conversation to yourself. Refused if another member was faster."""
     caller = caller_of(request)
-    return item_of(inbox.take(caller, inbox.find(caller.clinic, id), now=database_now()))
+    return item_of(inbox.assign_to_caller(caller, inbox.find(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("assign", {"member": "rosa@clinic.example"}))
@@ -91,7 +91,7 @@ def assign_conversation(request: HttpRequest, id: UUID, body: AssignWish) -> Inb
 def give_conversation_back(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
     """Unassign a conversation: it waits for staff again."""
     caller = caller_of(request)
-    return item_of(inbox.give_back(caller, inbox.find(caller.clinic, id), now=database_now()))
+    return item_of(inbox.unassign(caller, inbox.find(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("done", {}))

@@ -7,7 +7,7 @@ from pydantic import Field, StrictStr
 
 from companion.api.message_shapes import PatientName
 from companion.api.paging import ListParameters
-from companion.api.values import NOT_NULL, Body, Id, Instant, Line, QueryFlag, Shape
+from companion.api.values import NOT_NULL, Body, Id, Instant, OneLine, QueryFlag, Shape
 from companion.clinics.urgent_words import LONGEST_WORD, MOST_WORDS
 from companion.listener.inbox import View
 
@@ -73,7 +73,7 @@ class InboxList(Shape):
 class AssignWish(Body):
     """The member to whom the conversation is to be assigned."""
 
-    member: Annotated[Line, Field(min_length=1, description="A member's e-mail address.")]
+    member: Annotated[OneLine, Field(min_length=1, description="A member's e-mail address.")]
 
 
 class DoneWish(Body):

@@ -7,7 +7,7 @@ from ninja import Body as InBody
 from pydantic import Field, StrictBool, StrictStr
 
 from companion.api.paging import ListParameters
-from companion.api.values import Body, Id, Instant, Line, Shape
+from companion.api.values import Body, Id, Instant, OneLine, Shape
 from companion.api.warning_shapes import WarningShape
 
 StatusName = Literal["pending", "sent", "failed", "cancelled"]
@@ -55,7 +55,7 @@ class MessageParameters(ListParameters):
     patient: Id | None = None
     schedule: Id | None = None
     cohort: Id | None = None
-    q: Annotated[Line, Field(max_length=200, description="Search in patients' names and external ids.")] = ""
+    q: Annotated[OneLine, Field(max_length=200, description="Search in patients' names and external ids.")] = ""
     due_from: Annotated[Instant | None, Field(description="Due at this instant or later.")] = None
     due_to: Annotated[Instant | None, Field(description="Due before this instant.")] = None
     order: Literal["due_at", "-due_at"] = "due_at"

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, Field, model_validator
 
-from companion.api.values import Line, QueryNumber
+from companion.api.values import OneLine, QueryNumber
 from companion.clinics.refusals import no_cursor
 from companion.clinics.sealed import CannotOpen, seal, unseal
 
@@ -30,7 +30,7 @@ class ListParameters(Parameters):
     """The query parameters of every list."""
 
     limit: Annotated[QueryNumber, Field(ge=1, le=MOST, description="The largest number of items on a page.")] = 50
-    cursor: Annotated[Line | None, Field(max_length=2000, description="The `next` of the previous page.")] = None
+    cursor: Annotated[OneLine | None, Field(max_length=2000, description="The `next` of the previous page.")] = None
 
 
 def cursor_of(list_name: str, last: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictInt, StrictStr
 
 from companion.api.paging import MOST, ListParameters
-from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
+from companion.api.values import Body, Day, Instant, OneLine, QueryFlag, QueryNumber, Shape
 from companion.api.warning_shapes import WarningShape
 from companion.patients.fields import MOST_COHORTS
 from companion.patients.reach import Why
@@ -66,8 +66,8 @@ class PatientChanges(_PatientFields):
 class PatientParameters(ListParameters):
     """The filter for patients."""
 
-    q: Annotated[Line, Field(max_length=200, description="Search in names and external ids.")] = ""
-    cohort: Annotated[Line, Field(max_length=200, description="Only patients of this cohort (id or name).")] = ""
+    q: Annotated[OneLine, Field(max_length=200, description="Search in names and external ids.")] = ""
+    cohort: Annotated[OneLine, Field(max_length=200, description="Only patients of this cohort (id or name).")] = ""
     reachable: QueryFlag | None = None
     unreachable_code: Annotated[Why | None, Field(description="Only patients whom we can't reach for this reason.")] = (
         None

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
 from companion.api.message_shapes import Author
 from companion.api.paging import ListParameters, Parameters
-from companion.api.values import NOT_NULL, Body, Day, Id, Instant, Line, QueryFlag, QueryNumber, Shape, Whole
+from companion.api.values import NOT_NULL, Body, Day, Id, Instant, OneLine, QueryFlag, QueryNumber, Shape, Whole
 from companion.api.warning_shapes import WarningShape
 from companion.planning import drafts
 from companion.schedules.buttons import LONGEST as LONGEST_BUTTON
@@ -120,7 +120,9 @@ class NewSchedule(_ScheduleFields):
 
     text: Annotated[StrictStr, Field(min_length=1, description="Plain text with placeholders, as in POST /messages.")]
     starts_at: WallTime
-    timezone: Annotated[Line, Field(max_length=64, description='An IANA name, or "patient" for each patient\'s own.')]
+    timezone: Annotated[
+        OneLine, Field(max_length=64, description='An IANA name, or "patient" for each patient\'s own.')
+    ]
 
 
 class ScheduleChanges(_ScheduleFields):
@@ -128,7 +130,7 @@ class ScheduleChanges(_ScheduleFields):
 
     text: Annotated[StrictStr | None, Field(min_length=1)] = None
     starts_at: WallTime | None = None
-    timezone: Annotated[Line | None, Field(max_length=64)] = None
+    timezone: Annotated[OneLine | None, Field(max_length=64)] = None
     from_: Annotated[
         WallTime | None,
         Field(

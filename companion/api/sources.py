@@ -207,7 +207,7 @@ def _source(row: PatientSource) -> SourceShape:
     return SourceShape(
         id=row.id,
         kind=row.kind,
-        place=configuration.place(row),
+        place=configuration.shown_address(row),
         every_minutes=int(row.every.total_seconds() // 60),
         next_at=row.next_at,
         working=configuration.is_working(row, now=database_now()),

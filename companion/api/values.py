@@ -136,7 +136,7 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Id = Annotated[uuid.UUID, BeforeValidator(_read_id), WithJsonSchema({"type": "string", "format": "uuid"})]
-Line = Annotated[StrictStr, AfterValidator(_no_control)]
+OneLine = Annotated[StrictStr, AfterValidator(_no_control)]
 """Text of one line, without control characters."""
 Day = Annotated[StrictStr, WithJsonSchema({"type": "string", "format": "date"})]
 """A date like 2026-12-25. The rooms below read it."""

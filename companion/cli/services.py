@@ -182,7 +182,7 @@ def _journal(kind: str) -> Iterator[None]:
     with ExitStack() as kept:
         try:
             _notice_an_older_database()
-            kept.enter_context(writing.keeping(settings.JOURNAL_DIR, kind, settings.COMPANION.journal_days))
+            kept.enter_context(writing.process_journal(settings.JOURNAL_DIR, kind, settings.COMPANION.journal_days))
         except OSError as wrong:
             raise click.ClickException(
                 f"The Journal can't be written ({wrong.strerror}). Name another folder in COMPANION_JOURNAL_DIR."

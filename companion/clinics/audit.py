@@ -25,7 +25,7 @@ CHANGED: Final = "changed"
 """Stands for the values of health data and of secrets, which the trail doesn't keep."""
 NO_VALUE: Final[Changes] = MappingProxyType({})
 """The changes of an act that has no value before and after, such as a call to try a webhook out."""
-LOOK: Final = dt.timedelta(minutes=10)
+REPEATED_AFTER: Final = dt.timedelta(minutes=10)
 PLAN: Final = "plan"
 """The kind of an entry about a schedule's messages, which the Planner made, moved or took out after an act."""
 _NAME: Final = 200
@@ -72,12 +72,12 @@ def record_reading(
     transaction.on_commit(chain.ring, robust=True)
 
 
-def record_look(
+def record_repeated_reading(
     caller: Caller, action: str, subject_kind: str, subject_id: uuid.UUID | None, *, now: dt.datetime
 ) -> None:
-    """Record a reading that a page or a program repeats by itself, at most once in LOOK for the same reader and row."""
+    """Record a reading that a page or a program repeats by itself: once in REPEATED_AFTER for a reader and a row."""
     same = AuditEntry.objects.filter(
-        clinic=caller.clinic, subject_id=subject_id, at__gt=now - LOOK, action=action, reading=True
+        clinic=caller.clinic, subject_id=subject_id, at__gt=now - REPEATED_AFTER, action=action, reading=True
     )
     if not same.filter(actor_kind=caller.kind, actor_id=caller.id, address=act_origin.current()).exists():
         record_reading(caller, action, subject_kind, subject_id, now=now)

@@ -80,7 +80,7 @@ def next_step(search: Search, *, now: dt.datetime) -> Step | None:
     attempt = evidence.next_unsettled(bot, search.skipped, search.lease, now=now)
     if attempt is None:
         return None
-    conclusion = traces.conclude(evidence.case_of(attempt, bot, search.lease), now)
+    conclusion = traces.conclusion(evidence.case_of(attempt, bot, search.lease), now)
     if isinstance(conclusion, NoTrace):
         return _settle_as_absent(attempt, now)
     if isinstance(conclusion, Wait) and conclusion.until:

@@ -102,7 +102,7 @@ def latest_resend(now: dt.datetime, lease: dt.timedelta) -> dt.datetime:
     return now + 2 * lease + _ASKING
 
 
-def conclude(case: Case, now: dt.datetime) -> Conclusion:
+def conclusion(case: Case, now: dt.datetime) -> Conclusion:
     """Conclude what to do about an Attempt of unknown outcome."""
     began_at = case.attempt.began_at
     if case.known_since is None or began_at < case.known_since:
@@ -133,7 +133,7 @@ def conclude(case: Case, now: dt.datetime) -> Conclusion:
 def is_candidate(case: Case, number: int, now: dt.datetime) -> bool:
     """Return whether a message of the bot with this number in the chat can only be this Message."""
     unasked_case = msgspec.structs.replace(case, asked={})
-    if isinstance(conclude(unasked_case, now), Nothing):
+    if isinstance(conclusion(unasked_case, now), Nothing):
         return False
     before = _before(case)
     return before is not None and number in _candidates(case, before, _after(case, before))

@@ -76,18 +76,18 @@ _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Entry)
 
 
-class Line(NamedTuple):
+class JournalLine(NamedTuple):
     """An entry's line, and its checksum, with which the checksum of the next line begins."""
 
     line: bytes
     checksum: int
 
 
-def line_of(entry: Entry, before: int) -> Line:
+def line_of(entry: Entry, before: int) -> JournalLine:
     """Return the entry's line. `before` is the checksum of the line before it."""
     body = _encoder.encode(entry)
     checksum = zlib.crc32(body, before)
-    return Line(b"%08x %b\n" % (checksum, body), checksum)
+    return JournalLine(b"%08x %b\n" % (checksum, body), checksum)
 
 
 class Content(NamedTuple):

@@ -108,7 +108,7 @@ _own: Final[list[Journal]] = []
 
 
 @contextmanager
-def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
+def process_journal(folder: Path, kind: str, days: int) -> Iterator[Journal]:
     """Keep this process's Journal until the block ends. Raises OSError if no file can be begun."""
     journal = Journal(folder, kind, days)
     journal.open()

@@ -114,7 +114,7 @@ def answered(question: list[Message], *, now: dt.datetime) -> None:
 
 
 @transaction.atomic
-def take(caller: Caller, conversation: Conversation, *, now: dt.datetime) -> Conversation:
+def assign_to_caller(caller: Caller, conversation: Conversation, *, now: dt.datetime) -> Conversation:
     """Assign the Conversation to the caller. Raises Conflict if somebody else was faster, and NotAllowed."""
     member = _member(caller)
     if _row(caller, conversation).filter(_ASSIGNED, holder=member).exists():
@@ -133,7 +133,7 @@ def assign(caller: Caller, conversation: Conversation, email: str, *, now: dt.da
 
 
 @transaction.atomic
-def give_back(caller: Caller, conversation: Conversation, *, now: dt.datetime) -> Conversation:
+def unassign(caller: Caller, conversation: Conversation, *, now: dt.datetime) -> Conversation:
     """Unassign the Conversation, so that it waits again. Raises Conflict unless it was assigned."""
     taken = _row(caller, conversation).filter(standing=Standing.TAKEN)
     return _moved(caller, conversation, taken, Standing.UNREAD, "conversation given back", now, unread=F("unread"))

@@ -29,17 +29,17 @@ def of_conversation(caller: Caller, conversation: Conversation, *, now: dt.datet
 
 def of_message(caller: Caller, message: Message, *, now: dt.datetime) -> None:
     """Record that the caller looks at a message: its text, and what the patient answered."""
-    audit.record_look(caller, "message read", "message", message.pk, now=now)
+    audit.record_repeated_reading(caller, "message read", "message", message.pk, now=now)
 
 
 def of_messages(caller: Caller, patient: uuid.UUID, *, now: dt.datetime) -> None:
     """Record that the caller lists the messages of one patient."""
-    audit.record_look(caller, "messages read", "patient", patient, now=now)
+    audit.record_repeated_reading(caller, "messages read", "patient", patient, now=now)
 
 
 def of_inbox(caller: Caller, *, now: dt.datetime) -> None:
     """Record that the caller lists conversations with the newest words of each."""
-    audit.record_look(caller, "inbox read", "clinic", caller.clinic.pk, now=now)
+    audit.record_repeated_reading(caller, "inbox read", "clinic", caller.clinic.pk, now=now)
 
 
 def of_file(caller: Caller, media: Media, *, now: dt.datetime) -> None:

@@ -14,7 +14,7 @@ from companion.delivery import lifecycle
 from companion.listener.chat import Chat
 from companion.listener.words import Word, say
 from companion.patients import consent, enrolment, enrolment_notes
-from companion.patients.enrolment import Turned
+from companion.patients.enrolment import NotLinked
 from companion.patients.models import Consent, NoteKind, Patient
 from companion.planning import farewells
 from companion.planning.answers import answer, silence
@@ -24,10 +24,10 @@ _AGREE: Final = "consent:yes:"
 _NOT_ME: Final = "consent:no:"
 
 _TURNED: Final = {
-    Turned.UNKNOWN: Word.LINK_UNKNOWN,
-    Turned.USED: Word.LINK_USED,
-    Turned.EXPIRED: Word.LINK_EXPIRED,
-    Turned.TAKEN: Word.LINK_TAKEN,
+    NotLinked.UNKNOWN: Word.LINK_UNKNOWN,
+    NotLinked.USED: Word.LINK_USED,
+    NotLinked.EXPIRED: Word.LINK_EXPIRED,
+    NotLinked.TAKEN: Word.LINK_TAKEN,
 }
 
 
@@ -47,7 +47,7 @@ def started(chat: Chat, payload: str) -> None:
     """
     if payload:
         outcome = enrolment.redeem(chat.clinic, payload, chat.telegram_id, now=chat.now)
-        if isinstance(outcome, Turned):
+        if isinstance(outcome, NotLinked):
             return _tell(chat, _TURNED[outcome], to_opted_out=True)
         patient = outcome.patient
         if not outcome.again or chat.opted_out or _is_to_be_asked(chat.clinic, patient):

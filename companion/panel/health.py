@@ -66,7 +66,7 @@ class _Seen:
     trouble: Finding | None = None
     listener: Answer | NoAnswer | None = None
     """The listener's answer. It is asked only if its heartbeat is missing."""
-    looked: float = 0.0
+    observed_at: float = 0.0
     """The end of the observation, on the monotonic clock."""
 
 
@@ -89,22 +89,22 @@ def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
 
     Only the web service calls this, because it is the second layer.
     """
-    return _from_within(_look(now), clinic)
+    return _from_within(_observe(now), clinic)
 
 
 def check_from_outside(*, now: dt.datetime) -> HealthReport:
     """The state of sending, for a command: it asks the Control Panel, which is another process, over HTTP."""
-    return _from_without(_look(now))
+    return _from_without(_observe(now))
 
 
 def check_now(*, clinic: Clinic | None = None) -> HealthReport:
     """`check` at this moment by the database's clock, or by this machine's if the database can't be asked."""
-    return _from_within(_look(None), clinic)
+    return _from_within(_observe(None), clinic)
 
 
 def check_from_outside_now() -> HealthReport:
     """`check_from_outside` at this moment."""
-    return _from_without(_look(None))
+    return _from_without(_observe(None))
 
 
 def _from_within(seen: _Seen, clinic: Clinic | None) -> HealthReport:
@@ -154,7 +154,7 @@ _SIGN_IN: Final = "Sign in, or send an API key, to read more."
 _NO_ADDRESS: Final = "no address is known"
 
 
-def _look(now: dt.datetime | None) -> _Seen:
+def _observe(now: dt.datetime | None) -> _Seen:
     """Observe at this moment, or (None) now."""
     # The lock makes callers wait for an observation that is running, and then share its result.
     with _lock:
@@ -172,7 +172,7 @@ def _look(now: dt.datetime | None) -> _Seen:
 
 def _is_fresh(seen: _Seen, now: dt.datetime | None) -> bool:
     if now is None:
-        return time.monotonic() - seen.looked < KEPT_FOR.total_seconds()
+        return time.monotonic() - seen.observed_at < KEPT_FOR.total_seconds()
     return dt.timedelta() <= now - seen.at < KEPT_FOR
 
 

@@ -28,7 +28,7 @@ _LAGS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceLine:
+class ServiceProcess:
     """A process. `state` is "alive", or "silent" if its last heartbeat is older than 15 s."""
 
     kind: str
@@ -78,7 +78,7 @@ class PanelStatus:
     """The Control Panel's numbers, in the shape of the API."""
 
     status: finding.Status
-    services: tuple[ServiceLine, ...]
+    services: tuple[ServiceProcess, ...]
     messages: MessageNumbers
     delivery_lag_seconds: Lag
     rate: Rate
@@ -106,7 +106,7 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
     )
 
 
-def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
+def _services(now: dt.datetime) -> tuple[ServiceProcess, ...]:
     """The running processes first; then, for each kind and host without one, the process that was last alive."""
     beats = facts.beats(now=now)
     living = [beat for beat in beats if judge.alive(beat, now=now)]
@@ -114,7 +114,7 @@ def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
     gone = [beat for beat in newest.values() if beat not in living]
     shown = [(beat, "alive") for beat in living] + [(beat, "silent") for beat in gone]
     return tuple(
-        ServiceLine(beat.kind, beat.host, beat.version, state, beat.beat_at, beat.started_at, _leases(beat))
+        ServiceProcess(beat.kind, beat.host, beat.version, state, beat.beat_at, beat.started_at, _leases(beat))
         for beat, state in sorted(shown, key=lambda row: (row[1], row[0].kind, row[0].host, row[0].pid))
     )
 

@@ -48,7 +48,7 @@ def named(caller: Caller, names: Iterable[str], *, now: dt.datetime) -> list[Coh
     return list(Cohort.objects.filter(clinic=caller.clinic, name__in=wanted))
 
 
-def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
+def set_cohorts(patient: Patient, cohorts: Iterable[Cohort]) -> None:
     """Put the patient into exactly these cohorts."""
     wanted = {cohort.id for cohort in cohorts}
     held = set(patient.memberships.values_list("cohort_id", flat=True))

@@ -118,11 +118,11 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
         patient = Patient(clinic=caller.clinic, created_at=now)
         changes = put(patient, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         patient.save(force_insert=True)
-        former_patients.taken_in_again(caller.clinic, patient.external_id)
+        former_patients.forget_erasure(caller.clinic, patient.external_id)
         consent_history.keep(changes, now=now)
         former_chats.tell_of_given([patient], now=now)
         if read.cohorts:
-            cohorts.place(patient, cohorts.named(caller, read.cohorts, now=now))
+            cohorts.set_cohorts(patient, cohorts.named(caller, read.cohorts, now=now))
             marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
             ring()
         audited = audited_changes({}, audit.columns(patient, AUDITED), moved=bool(read.cohorts))
@@ -147,7 +147,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
                 former_chats.keep([former_chats.left(current, chat, agreed=agreed, now=now)])
             former_chats.tell_of_given([current], now=now)
         if moved := held ^ set(read.cohorts):
-            cohorts.place(current, cohorts.named(caller, read.cohorts, now=now))
+            cohorts.set_cohorts(current, cohorts.named(caller, read.cohorts, now=now))
             touched = Cohort.objects.filter(clinic=caller.clinic, name__in=moved).values_list("id", flat=True)
             renewed = {cohort: {"patients": audit.CHANGED} for cohort in touched}
             audit.record_many(caller, "a patient's cohorts changed", "cohort", renewed, now=now)
@@ -242,8 +242,8 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
     if read.telegram_id in own_bots(clinic):
         problems.append(Problem("telegram_id", TELEGRAM_ID_OF_OUR_BOT))
     if others.filter(external_id=read.external_id).exists():
-        looks = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=read.external_id)
-        problems.append(Problem("external_id", looks if read.external_id_written else EXTERNAL_ID_TAKEN))
+        sentence = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=read.external_id)
+        problems.append(Problem("external_id", sentence if read.external_id_written else EXTERNAL_ID_TAKEN))
     elif not existing or existing.external_id != read.external_id:
         survivor = former_patients.survivor_of(clinic, read.external_id)
         # The next import of this id means the remaining patient, and would overwrite any other patient with this id.

@@ -54,7 +54,7 @@ class Card:
     words: CardWords
 
 
-class Turned(StrEnum):
+class NotLinked(StrEnum):
     """The reasons why a Start by invitation links no chat."""
 
     UNKNOWN = "unknown"
@@ -118,7 +118,7 @@ def _card(clinic: Clinic, patient: Patient, link: str, expires_at: dt.datetime) 
     return Card(patient, Invitation(link, svg, expires_at), words)
 
 
-def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) -> Redeemed | Turned:
+def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) -> Redeemed | NotLinked:
     """Link the chat to the invited patient; consent must be asked for then. A withdrawal stays until the patient's yes.
 
     If two chats press Start at the same moment, one is linked. Joins the caller's transaction if there is one.
@@ -126,30 +126,30 @@ def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) ->
     with transaction.atomic():
         found = Enrolment.objects.select_for_update().filter(clinic=clinic, token_hash=_hash(token)).first()
         if found is None:
-            return Turned.UNKNOWN
+            return NotLinked.UNKNOWN
         patient = Patient.objects.select_for_update().get(clinic=clinic, pk=found.patient_id)
         if found.used_at is not None and patient.telegram_id == telegram_id:
             return Redeemed(patient, again=True)
-        turned = _turned(found, patient, telegram_id, now)
-        if turned:
+        why_not = _why_not_linked(found, patient, telegram_id, now)
+        if why_not:
             if patient.left_at is None:
-                enrolment_notes.tell(patient, NoteKind(turned.value), now=now)
-            return turned
+                enrolment_notes.tell(patient, NoteKind(why_not.value), now=now)
+            return why_not
         _link(found, patient, telegram_id, now=now)
         # The first use ends the other cards that were printed for this patient.
         Enrolment.objects.filter(clinic=clinic, patient=patient, used_at__isnull=True).update(used_at=now)
     return Redeemed(patient, again=False)
 
 
-def _turned(found: Enrolment, patient: Patient, telegram_id: int, now: dt.datetime) -> Turned | None:
+def _why_not_linked(found: Enrolment, patient: Patient, telegram_id: int, now: dt.datetime) -> NotLinked | None:
     if found.used_at is not None:
-        return Turned.USED
+        return NotLinked.USED
     if now >= found.expires_at or patient.left_at is not None:
-        return Turned.EXPIRED
+        return NotLinked.EXPIRED
     if linking.is_taken(patient, telegram_id):
         listener = own_service(patient.clinic, "listener")
         audit.record(listener, CHAT_TAKEN, "patient", patient.id, now=now, changes=audit.NO_VALUE)
-        return Turned.TAKEN
+        return NotLinked.TAKEN
     return None
 
 

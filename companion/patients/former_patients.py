@@ -79,7 +79,7 @@ def survivor_of(clinic: Clinic, external_id: str) -> Patient | None:
     return row.into if row else None
 
 
-def taken_in_again(clinic: Clinic, external_id: str) -> None:
+def forget_erasure(clinic: Clinic, external_id: str) -> None:
     """Forget that a patient with this id was erased: a person has added the patient again by hand."""
     erased = FormerPatient.objects.filter(clinic=clinic, external_id_hash__in=_hashes(clinic.pk, external_id))
     erased.update(external_id_hash="")

@@ -19,7 +19,7 @@ from companion.patients import csv_rows, directory, upsert
 from companion.patients.csv_rows import BrokenRow, Header, Lines, NotReadable, Row
 from companion.patients.fields import COHORT_SEPARATOR, NO_EXTERNAL_ID, Given, read_given
 from companion.patients.row_changes import Entry
-from companion.patients.upsert import BATCH, RefusedRow, Taken, reason_of
+from companion.patients.upsert import BATCH, RefusedRow, Stored, reason_of
 
 COLUMNS: Final = (
     "external_id",
@@ -67,8 +67,8 @@ def import_csv(
     seen: dict[str, int] = {}
     rows = csv_rows.read_rows(lines, columns, header.delimiter)
     for batch in _batches(rows):
-        taken = upsert.take(caller, _distinct(batch, seen, report.refused, now=now), AGAIN, now=now)
-        report = _sum(report, taken)
+        stored = upsert.store(caller, _distinct(batch, seen, report.refused, now=now), AGAIN, now=now)
+        report = _sum(report, stored)
         if progress:
             progress(lines.bytes_read, total)
     with transaction.atomic():
@@ -162,11 +162,11 @@ def split_cohorts(cell: str) -> list[str]:
     return [name.strip() for name in cell.split(COHORT_SEPARATOR) if name.strip()]
 
 
-def _sum(report: Report, taken: Taken) -> Report:
+def _sum(report: Report, stored: Stored) -> Report:
     return replace(
         report,
-        added=report.added + taken.added,
-        changed=report.changed + taken.changed,
-        unchanged=report.unchanged + taken.unchanged,
-        refused=report.refused + taken.refused,
+        added=report.added + stored.added,
+        changed=report.changed + stored.changed,
+        unchanged=report.unchanged + stored.unchanged,
+        refused=report.refused + stored.refused,
     )

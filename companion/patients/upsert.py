@@ -41,7 +41,7 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Stored:
     """The number of rows by result. `left` counts patients who have newly left."""
 
     added: int = 0
@@ -51,9 +51,9 @@ class Taken:
     refused: list[RefusedRow] = field(default_factory=list)
     touched: list[Touched] = field(default_factory=list)
 
-    def plus(self, other: "Taken") -> "Taken":
+    def plus(self, other: "Stored") -> "Stored":
         """The sum of both."""
-        return Taken(
+        return Stored(
             self.added + other.added,
             self.changed + other.changed,
             self.unchanged + other.unchanged,
@@ -63,24 +63,24 @@ class Taken:
         )
 
 
-def take(caller: Caller, entries: Sequence[Entry], again: str, *, now: dt.datetime) -> Taken:
+def store(caller: Caller, entries: Sequence[Entry], again: str, *, now: dt.datetime) -> Stored:
     """Store the entries in one transaction; one by one if somebody else stores one of the patients at the same time.
 
     `again` ends the reason for a patient who could not be stored for this: what to do.
     """
     if not entries:
-        return Taken()
+        return Stored()
     try:
         with transaction.atomic():
             return _store(caller, entries, now=now)
     except IntegrityError:
         if len(entries) == 1:
             reason = f"Somebody else changed this patient, or gave this id to another, just now. {again}"
-            return Taken(refused=[RefusedRow(entries[0].line, reason)])
-    taken = Taken()
+            return Stored(refused=[RefusedRow(entries[0].line, reason)])
+    stored = Stored()
     for entry in entries:
-        taken = taken.plus(take(caller, [entry], again, now=now))
-    return taken
+        stored = stored.plus(store(caller, [entry], again, now=now))
+    return stored
 
 
 def reason_of(refusal: Refused) -> str:
@@ -88,7 +88,7 @@ def reason_of(refusal: Refused) -> str:
     return " ".join(f"{problem.field}: {problem.message}" for problem in refusal.problems)
 
 
-def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Taken:
+def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Stored:
     """Compare the entries with the stored rows and write the differences. Needs a transaction."""
     existing, held, owners = _look_up(caller, entries)
     stopped = _stopped(caller, entries, existing)
@@ -122,13 +122,15 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
     added, left = sum(plan.added for plan in planned), sum(plan.left for plan in planned)
     unchanged = len(entries) - len(planned) - len(refused)
     touched = [Touched(plan.patient.external_id, plan.what) for plan in planned]
-    return Taken(added, len(planned) - added - left, unchanged, left, refused, touched)
+    return Stored(added, len(planned) - added - left, unchanged, left, refused, touched)
 
 
 def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> set[uuid.UUID]:
     """Return the patients who keep the Telegram ID that their own Start set."""
-    keeping = [entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given]
-    linked = [existing[id].id for id in keeping if id in existing and existing[id].telegram_id is not None]
+    enrolled = [
+        entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given
+    ]
+    linked = [existing[id].id for id in enrolled if id in existing and existing[id].telegram_id is not None]
     used = Enrolment.objects.filter(clinic=caller.clinic, patient__in=linked, used_at__isnull=False)
     return set(used.values_list("patient_id", flat=True))
 
@@ -183,13 +185,13 @@ def _write(caller: Caller, planned: Sequence[RowChanges], *, now: dt.datetime) -
         audit.record_many(caller, action, "patient", changes, now=now)
     former_chats.keep([plan.left_chat for plan in planned if plan.left_chat])
     former_chats.tell_of_given([plan.patient for plan in planned if plan.new_chat], now=now)
-    _place(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)
+    _set_cohorts(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)
     if marked := [plan.patient.id for plan in planned if plan.marked]:
         marks.leave_many(clinic, MarkKind.PATIENT, marked, now=now)
         ring()
 
 
-def _place(caller: Caller, moved: Mapping[uuid.UUID, frozenset[str]], *, now: dt.datetime) -> None:
+def _set_cohorts(caller: Caller, moved: Mapping[uuid.UUID, frozenset[str]], *, now: dt.datetime) -> None:
     """Put each patient into exactly these cohorts."""
     if not moved:
         return

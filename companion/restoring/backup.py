@@ -93,7 +93,7 @@ def write_encrypted(file: Path, lock: Lock, write: Callable[[Path], None]) -> No
             plain = folder / "backup.zip"
             write(plain)
             sealing.seal(plain, unfinished, lock)
-        _put_in_place(unfinished, file)
+        _give_its_name(unfinished, file)
     except OSError as error:
         raise Conflict(f"The file can't be written ({error.strerror}). Check the folder and its disk.") from None
     finally:
@@ -204,7 +204,7 @@ def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _put_in_place(unfinished: Path, file: Path) -> None:
+def _give_its_name(unfinished: Path, file: Path) -> None:
     """Give the finished file its name, and wait until all is on the disk."""
     unfinished.chmod(0o600)
     with unfinished.open("rb") as written:

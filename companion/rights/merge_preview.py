@@ -13,7 +13,7 @@ from companion.patients.models import Patient
 from companion.planning import listing
 from companion.planning.listing import Item
 from companion.rights import merging, same_occurrence
-from companion.rights.one_of_two import One, one_of
+from companion.rights.one_of_two import MergedValues, merged_values
 from companion.rights.same_occurrence import Twice
 from companion.schedules.queries import MessageFilter
 
@@ -32,7 +32,7 @@ class Preview:
     coming_of_stays: list[Item]
     twice: list[Twice]
     """Pairs of Messages of the same Occurrence. One Message of each pair gives way."""
-    merged: One
+    merged: MergedValues
     obstacle: str
     """The reason why they can't be merged; empty if they can."""
 
@@ -45,8 +45,8 @@ def preview(caller: Caller, gone: Patient, stays: Patient, *, now: dt.datetime) 
         stays,
         _coming(caller.clinic, gone, now),
         _coming(caller.clinic, stays, now),
-        same_occurrence.found(gone, stays),
-        one_of(gone, stays),
+        same_occurrence.of_both(gone, stays),
+        merged_values(gone, stays),
         merging.obstacle(gone, stays),
     )
 

@@ -27,7 +27,7 @@ from companion.patients.models import (
 )
 from companion.rights import copies, locking, same_occurrence
 from companion.rights.copies import Moved
-from companion.rights.one_of_two import One, one_of
+from companion.rights.one_of_two import MergedValues, merged_values
 from companion.schedules.models import Message, Recipient
 from companion.service import old_pages
 from companion.service.wake import ring
@@ -72,8 +72,8 @@ def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) 
         if why := obstacle(gone, stays):
             raise Conflict(why)
         locking.hold_messages(_messages_of(gone, stays))
-        merged = one_of(gone, stays)
-        same_occurrence.settle(same_occurrence.found(gone, stays), now=now)
+        merged = merged_values(gone, stays)
+        same_occurrence.keep_one_of_each(same_occurrence.of_both(gone, stays), now=now)
         _hand_over(gone, stays)
         joining.join(gone, stays)
         _hand_over_history(gone, stays, merged)
@@ -104,7 +104,7 @@ def _hand_over(gone: Patient, stays: Patient) -> None:
     CohortMember.objects.filter(patient=gone).exclude(cohort__in=cohorts).update(patient=stays)
 
 
-def _hand_over_history(gone: Patient, stays: Patient, merged: One) -> None:
+def _hand_over_history(gone: Patient, stays: Patient, merged: MergedValues) -> None:
     ConsentChange.objects.filter(patient=gone).update(patient=stays)
     Enrolment.objects.filter(patient=gone).update(patient=stays)
     for note in EnrolmentNote.objects.filter(patient=gone, seen_at__isnull=True):
@@ -125,7 +125,7 @@ def _hand_over_history(gone: Patient, stays: Patient, merged: One) -> None:
     chats_of_stays.filter(telegram_id__in=[*current]).delete()
 
 
-def _store_merged(caller: Caller, stays: Patient, merged: One, now: dt.datetime) -> None:
+def _store_merged(caller: Caller, stays: Patient, merged: MergedValues, now: dt.datetime) -> None:
     for name, value in merged.columns.items():
         setattr(stays, name, value)
     if merged.columns:

@@ -24,7 +24,7 @@ _NAMED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class One:
+class MergedValues:
     """The merged patient's columns that change, the chat that is left, and what people should know."""
 
     columns: dict[str, object]
@@ -34,7 +34,7 @@ class One:
     sentences: tuple[str, ...]
 
 
-def one_of(gone: Patient, stays: Patient) -> One:
+def merged_values(gone: Patient, stays: Patient) -> MergedValues:
     """Return the result of merging the patient `gone` into the patient `stays`."""
     takes = stays.telegram_id is None and gone.telegram_id is not None
     leaves = None if takes or gone.telegram_id == stays.telegram_id else gone.telegram_id
@@ -47,7 +47,7 @@ def one_of(gone: Patient, stays: Patient) -> One:
         columns |= {name: getattr(gone, name) for name in _OF_THE_CHAT}
     columns |= _consent(gone, stays, takes=takes) | _pause(gone, stays)
     changed = {name: value for name, value in columns.items() if value != getattr(stays, name)}
-    return One(changed, leaves, gone.consent == Consent.GIVEN, tuple(_sentences(gone, stays, changed, leaves)))
+    return MergedValues(changed, leaves, gone.consent == Consent.GIVEN, tuple(_sentences(gone, stays, changed, leaves)))
 
 
 def _consent(gone: Patient, stays: Patient, *, takes: bool) -> dict[str, object]:

@@ -22,7 +22,7 @@ class Twice:
     gives_way: Message
 
 
-def found(gone: Patient, stays: Patient) -> list[Twice]:
+def of_both(gone: Patient, stays: Patient) -> list[Twice]:
     """Find the Occurrences for which both patients have a Message, and decide which Message stays."""
     of_series = Message.objects.filter(clinic=stays.clinic_id, schedule__isnull=False)
     of_gone = of_series.filter(patient=gone)
@@ -34,7 +34,7 @@ def found(gone: Patient, stays: Patient) -> list[Twice]:
     return [Twice(first, other) if _rank(first) <= _rank(other) else Twice(other, first) for first, other in pairs]
 
 
-def settle(twice: Iterable[Twice], *, now: dt.datetime) -> None:
+def keep_one_of_each(twice: Iterable[Twice], *, now: dt.datetime) -> None:
     """Let one Message of each pair give way.
 
     A Message that is only planned is deleted. A Message with a history stays on record, but leaves its series.

@@ -22,7 +22,7 @@ from companion.journal.entries import Peers
 from companion.journal.writing import JournalGone
 from companion.service import metrics, watchdog
 from companion.service.clock import database_now
-from companion.service.key_ring import Watch, ring
+from companion.service.key_ring import KeyFileWatch, ring
 from companion.service.models import Heartbeat, Kind
 from companion.service.outages import Hindrance
 from companion.service.timeouts import database_within
@@ -62,7 +62,7 @@ class Heart:
         self._asked = self._was_ready = False
         self._signed: tuple[dt.datetime, list[str]] = dt.datetime.min.replace(tzinfo=dt.UTC), []
         self._hindered: Hindrance | None = None
-        self._keys = Watch()
+        self._keys = KeyFileWatch()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -121,7 +121,7 @@ class Heart:
         now = database_now()
         self._started_at = self._started_at or now
         kept = writing.folder_id()
-        self._keys.look()
+        self._keys.adopt_changes()
         known = ring().ids
         state = self._state() | {"key": known[0], "keys": known} | ({"journal": kept} if kept else {})
         says = {"beat_at": now, "health_url": self._health_url(), "state": state}

@@ -107,13 +107,13 @@ def note_use(key: str) -> None:
         UsedKey.objects.bulk_create([UsedKey(id=key, since=database_now())], ignore_conflicts=True)
 
 
-class Watch:
+class KeyFileWatch:
     """A watch on the file of the secret keys, which adopts changed keys while the process runs."""
 
     def __init__(self) -> None:
         self._signature = self._read_signature()
 
-    def look(self) -> None:
+    def adopt_changes(self) -> None:
         """Adopt the file's keys if the file has changed. A wrong file is logged once and has no effect.
 
         Raises django.db.Error if the database can't be asked which keys are needed. The next call tries again.

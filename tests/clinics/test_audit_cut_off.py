@@ -109,7 +109,7 @@ def test_the_whole_trail_of_a_clinic_that_was_removed_with_it_is_missed(clinic: 
 def test_a_cut_off_end_is_found_by_the_journal(clinic: Clinic, tmp_path: Path) -> None:
     entries = a_trail(clinic, 3)
     head = the_head(clinic)
-    with writing.keeping(tmp_path, "dispatcher", 35):
+    with writing.process_journal(tmp_path, "dispatcher", 35):
         writing.write(Chained(NOW, clinic.pk, head.number, head.hash))
 
     with rule_lifted():

@@ -27,7 +27,7 @@ WITHOUT_VALUES: Final = {
     "companion.clinics.sign_in_links.redeem_link": "somebody came in by a link; what ends with it has its own entry",
     "companion.panel.contacts.test_telegram": "a message to try a way out",
     "companion.panel.contacts.test_email": "an e-mail to try a way out",
-    "companion.patients.enrolment._turned": "a chat was turned away: nothing changed",
+    "companion.patients.enrolment._why_not_linked": "a chat was turned away: nothing changed",
     "companion.patients.enrolment._link": "the same chat again",
     "companion.patients.sources.configuration.ask_for_sync": "what the sync changes has its own entries",
     "companion.web.account.evidence._second_step_failed": "a sign-in failed: nothing changed",

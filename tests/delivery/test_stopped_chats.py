@@ -137,7 +137,7 @@ class Walk:
         patient = self.a_patient()
         given = read_given({"external_id": patient.external_id, "name": patient.name}, today=self.now.date())
         entry = Entry(1, given, left=left)
-        upsert.take(a_caller(self.bot.clinic), [entry], "", now=self.now)
+        upsert.store(a_caller(self.bot.clinic), [entry], "", now=self.now)
 
     def add_child(self) -> None:
         if Patient.objects.count() < 6:

@@ -31,7 +31,7 @@ def a_case(*known: Known, attempt: Doubtful = CUT, **fields: object) -> Case:
 def asked_in_vain(case: Case, now: dt.datetime) -> list[int]:
     """The numbers that are asked for, each of them in vain, until nothing is asked any more."""
     numbers: list[int] = []
-    while isinstance(found := traces.conclude(case, now), Ask):
+    while isinstance(found := traces.conclusion(case, now), Ask):
         numbers.append(found.number)
         case = msgspec.structs.replace(case, asked={**case.asked, found.number: now})
     return numbers
@@ -52,28 +52,28 @@ def test_a_number_that_was_given_at_about_the_same_time_bounds_nothing() -> None
 def test_telegram_holds_no_trace_if_it_finds_none_of_them_well_after_the_lease() -> None:
     case = a_case(at(100, -10), at(102, 70), asked={101: FINAL})
 
-    assert traces.conclude(case, FINAL) == NoTrace()
+    assert traces.conclusion(case, FINAL) == NoTrace()
 
 
 def test_an_answer_from_before_is_asked_for_again() -> None:
     case = a_case(at(100, -10), at(102, 70), asked={101: FINAL - SECOND})
 
-    assert traces.conclude(case, FINAL - SECOND) == Wait(FINAL)
-    assert traces.conclude(case, FINAL) == Ask(101)
+    assert traces.conclusion(case, FINAL - SECOND) == Wait(FINAL)
+    assert traces.conclusion(case, FINAL) == Ask(101)
 
 
 def test_a_gap_that_others_fill_holds_no_trace_and_nothing_is_asked() -> None:
     case = a_case(at(100, -10), at(101, 1), at(102, 70))
 
-    assert traces.conclude(case, FINAL - SECOND) == Wait(FINAL)
-    assert traces.conclude(case, FINAL) == NoTrace()
+    assert traces.conclusion(case, FINAL - SECOND) == Wait(FINAL)
+    assert traces.conclusion(case, FINAL) == NoTrace()
 
 
 def test_without_a_later_number_the_next_ones_are_asked_for_but_absence_is_not_concluded() -> None:
     case = a_case(at(100, -10), at(102, 1), doubtful=2)
 
     assert asked_in_vain(case, FINAL) == [101, 103, 104]
-    assert traces.conclude(msgspec.structs.replace(case, asked=dict.fromkeys((101, 103, 104), FINAL)), FINAL) == Wait(
+    assert traces.conclusion(msgspec.structs.replace(case, asked=dict.fromkeys((101, 103, 104), FINAL)), FINAL) == Wait(
         None
     )
 
@@ -92,15 +92,15 @@ def test_nothing_is_concluded_where_more_than_two_hundred_numbers_are_unaccounte
 ) -> None:
     case = a_case(at(100, -10), at(101 + gap, 70))
 
-    assert isinstance(traces.conclude(case, FINAL), Ask) is concluded
-    assert isinstance(traces.conclude(case, FINAL), Nothing) is not concluded
+    assert isinstance(traces.conclusion(case, FINAL), Ask) is concluded
+    assert isinstance(traces.conclusion(case, FINAL), Nothing) is not concluded
 
 
 @pytest.mark.parametrize("other", [Doubtful(NOW - 5 * SECOND, NOW), Doubtful(NOW + 30 * SECOND, None)])
 def test_nothing_is_concluded_where_another_message_to_the_chat_is_unknown_in_the_same_gap(other: Doubtful) -> None:
     case = a_case(at(100, -10), at(103, 70), same_chat=(other,))
 
-    assert isinstance(traces.conclude(case, FINAL), Nothing)
+    assert isinstance(traces.conclusion(case, FINAL), Nothing)
     assert not traces.is_candidate(case, 101, FINAL)
 
 
@@ -109,7 +109,7 @@ def test_another_unknown_message_to_the_chat_from_another_gap_is_no_hindrance() 
     later = Doubtful(NOW + 90 * SECOND, None)
     case = a_case(at(100, -100), at(102, -10), at(104, 70), at(105, 100), same_chat=(earlier, later))
 
-    assert traces.conclude(case, FINAL) == Ask(103)
+    assert traces.conclusion(case, FINAL) == Ask(103)
 
 
 @pytest.mark.parametrize("since", [None, NOW + SECOND])
@@ -118,17 +118,17 @@ def test_nothing_is_concluded_where_another_program_uses_the_bot_or_the_numbers_
 ) -> None:
     case = a_case(at(100, -10), at(102, 70), known_since=since)
 
-    assert isinstance(traces.conclude(case, FINAL), Nothing)
+    assert isinstance(traces.conclusion(case, FINAL), Nothing)
 
 
 def test_nothing_is_concluded_without_an_earlier_number() -> None:
-    assert isinstance(traces.conclude(a_case(at(102, 70)), FINAL), Nothing)
+    assert isinstance(traces.conclusion(a_case(at(102, 70)), FINAL), Nothing)
 
 
 def test_nothing_is_concluded_where_the_numbers_do_not_grow_with_time() -> None:
     put_back = a_case(at(100, -10), at(150, 1800), at(201, 20))
 
-    assert isinstance(traces.conclude(put_back, NOW + 60 * LEASE), Nothing)
+    assert isinstance(traces.conclusion(put_back, NOW + 60 * LEASE), Nothing)
 
 
 def test_a_message_that_came_in_bounds_the_gap_by_telegrams_own_time() -> None:
@@ -137,7 +137,7 @@ def test_a_message_that_came_in_bounds_the_gap_by_telegrams_own_time() -> None:
     case = a_case(at(100, -10), heard_late, of_unknown_time)
 
     assert asked_in_vain(case, FINAL) == [103]
-    assert traces.conclude(msgspec.structs.replace(case, asked={103: FINAL}), FINAL) == Wait(None)
+    assert traces.conclusion(msgspec.structs.replace(case, asked={103: FINAL}), FINAL) == Wait(None)
 
 
 def test_a_number_that_somebody_has_accounted_for_meanwhile_proves_nothing() -> None:

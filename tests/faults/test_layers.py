@@ -103,7 +103,7 @@ def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Installation:
     """The running services, the proxy before their database, and the port of the pages."""
 
     port: int
@@ -113,7 +113,7 @@ class House:
 
 
 @contextmanager
-def a_house(environment: dict[str, str], telegram: StandIn, mailbox: MailBox) -> Iterator[House]:
+def an_installation(environment: dict[str, str], telegram: StandIn, mailbox: MailBox) -> Iterator[Installation]:
     port = a_free_port()
     with a_door_before(environment["COMPANION_DATABASE_URL"]) as door:
         own = environment | {
@@ -123,7 +123,7 @@ def a_house(environment: dict[str, str], telegram: StandIn, mailbox: MailBox) ->
             "COMPANION_SMTP_URL": mailbox.url,
         }
         with a_service("web", own) as web, a_service("listener", own), a_service("dispatcher", own) as dispatcher:
-            yield House(port, door, web, dispatcher)
+            yield Installation(port, door, web, dispatcher)
 
 
 def test_if_a_layer_is_lost_the_next_one_reports_it_and_all_come_back(
@@ -132,13 +132,13 @@ def test_if_a_layer_is_lost_the_next_one_reports_it_and_all_come_back(
     with a_mail_server() as mailbox, a_program() as hook:
         a_member(clinic, Role.ADMIN)
         a_webhook(clinic, hook)
-        with a_house(product_environment, telegram, mailbox) as house:
-            until(house.port, "ok", "direct")
+        with an_installation(product_environment, telegram, mailbox) as installation:
+            until(installation.port, "ok", "direct")
 
-            _the_clocks_differ(house, telegram, clinic)
-            _the_dispatcher_is_frozen(house)
-            _the_database_is_gone(house)
-            _the_dispatcher_is_killed_with_a_message_overdue(house, clinic)
+            _the_clocks_differ(installation, telegram, clinic)
+            _the_dispatcher_is_frozen(installation)
+            _the_database_is_gone(installation)
+            _the_dispatcher_is_killed_with_a_message_overdue(installation, clinic)
 
             # Two services look; one of them alerts, once by each way, when the problem has lasted for 20 seconds.
             eventually(lambda: Alert.objects.filter(cause="dispatcher_missing", status="down").exists())
@@ -146,48 +146,48 @@ def test_if_a_layer_is_lost_the_next_one_reports_it_and_all_come_back(
             eventually(lambda: all(told(mailbox, hook)), "an e-mail and a call of the webhook")
 
             # Kill the web service, too: a command then judges by the database alone.
-            stop(house.web, signal.SIGKILL)
+            stop(installation.web, signal.SIGKILL)
             health.forget()
             assert health.check_from_outside_now().source == "database"
         assert told(mailbox, hook) == (1, 1)
 
 
-def _the_clocks_differ(house: House, telegram: StandIn, clinic: Clinic) -> None:
+def _the_clocks_differ(installation: Installation, telegram: StandIn, clinic: Clinic) -> None:
     """Set Telegram's clock ahead of ours: the dispatcher reports it, and sends again by itself."""
     telegram.ahead = 180
     due(clinic)
-    until(house.port, "degraded", "direct", "clock_off")
+    until(installation.port, "degraded", "direct", "clock_off")
     telegram.ahead = 0
-    until(house.port, "ok", "direct")
+    until(installation.port, "ok", "direct")
 
 
-def _the_dispatcher_is_frozen(house: House) -> None:
+def _the_dispatcher_is_frozen(installation: Installation) -> None:
     """Stop its beats and its answers."""
-    os.kill(house.dispatcher.pid, signal.SIGSTOP)
-    frozen = until(house.port, "degraded", "mcp")
+    os.kill(installation.dispatcher.pid, signal.SIGSTOP)
+    frozen = until(installation.port, "degraded", "mcp")
     assert frozen.layers["direct"] == "no answer"
-    os.kill(house.dispatcher.pid, signal.SIGCONT)
-    until(house.port, "ok", "direct")
+    os.kill(installation.dispatcher.pid, signal.SIGCONT)
+    until(installation.port, "ok", "direct")
 
 
-def _the_database_is_gone(house: House) -> None:
+def _the_database_is_gone(installation: Installation) -> None:
     """Freeze the database, then shut it: the dispatcher still answers, but health doesn't call that sending."""
-    house.door.freeze()
-    assert until(house.port, "down", "direct", "database_gone").code == 503
-    house.door.shut()
-    assert until(house.port, "down", "direct").layers["database"] == "no answer"
+    installation.door.freeze()
+    assert until(installation.port, "down", "direct", "database_gone").code == 503
+    installation.door.shut()
+    assert until(installation.port, "down", "direct").layers["database"] == "no answer"
     # Freeze the dispatcher, too: only the process that is asked is left.
-    os.kill(house.dispatcher.pid, signal.SIGSTOP)
-    assert set(until(house.port, "down", "database").layers.values()) == {"no answer"}
-    os.kill(house.dispatcher.pid, signal.SIGCONT)
-    house.door.reopen()
-    until(house.port, "ok", "direct")
+    os.kill(installation.dispatcher.pid, signal.SIGSTOP)
+    assert set(until(installation.port, "down", "database").layers.values()) == {"no answer"}
+    os.kill(installation.dispatcher.pid, signal.SIGCONT)
+    installation.door.reopen()
+    until(installation.port, "ok", "direct")
 
 
-def _the_dispatcher_is_killed_with_a_message_overdue(house: House, clinic: Clinic) -> None:
-    stop(house.dispatcher, signal.SIGKILL)
+def _the_dispatcher_is_killed_with_a_message_overdue(installation: Installation, clinic: Clinic) -> None:
+    stop(installation.dispatcher, signal.SIGKILL)
     fifteen_seconds_pass(Kind.DISPATCHER)
     due(clinic, seconds=31)
-    until(house.port, "down", "mcp", "dispatcher_missing")
+    until(installation.port, "down", "mcp", "dispatcher_missing")
     health.forget()
     assert health.check_from_outside_now().source == "mcp"

@@ -13,7 +13,7 @@ from companion.listener import start_and_stop, stop_question, stopping
 from companion.listener.updates import Started, Wrote, meaning
 from companion.listener.urgent import asks_for_help
 from companion.patients import enrolment
-from companion.patients.enrolment import Turned
+from companion.patients.enrolment import NotLinked
 from companion.sandbox.html import NotHtml, plain_of_html
 from companion.sandbox.rules import Refused as TelegramRefused
 from companion.sandbox.rules import buttons_of
@@ -171,7 +171,7 @@ def test_any_words_of_a_patient_have_a_meaning(raw: bytes) -> None:
 
 @fuzzed("start_payload", "_", "-", "abc", " ", tenth=True)
 def test_any_payload_of_a_start_is_no_invitation(clinic: Clinic, raw: bytes) -> None:
-    assert enrolment.redeem(clinic, text_of(raw), 42, now=NOW) is Turned.UNKNOWN
+    assert enrolment.redeem(clinic, text_of(raw), 42, now=NOW) is NotLinked.UNKNOWN
 
 
 @fuzzed("telegram_html", "<b>", "</b>", "&lt;", "&#", ";", "<", ">", "tg-spoiler")

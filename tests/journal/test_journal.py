@@ -24,7 +24,7 @@ ENTRIES: list[Entry] = [
 
 
 def written(path: Path, kind: str = "dispatcher", entries: list[Entry] = ENTRIES) -> None:
-    with writing.keeping(path, kind, 35):
+    with writing.process_journal(path, kind, 35):
         for entry in entries:
             writing.note(entry)
         writing.sync()
@@ -64,7 +64,7 @@ def test_a_folder_keeps_its_id_and_another_one_has_another(tmp_path: Path) -> No
 
 
 def test_nothing_is_on_disk_before_it_is_made_durable(tmp_path: Path) -> None:
-    with writing.keeping(tmp_path, "dispatcher", 35):
+    with writing.process_journal(tmp_path, "dispatcher", 35):
         writing.note(ENTRIES[0])
         assert read(tmp_path).entries == []
         writing.sync()
@@ -126,7 +126,7 @@ def test_a_folder_without_a_journal_is_none(tmp_path: Path) -> None:
 
 def test_a_journal_that_cannot_be_written_says_so_and_goes_on_in_a_new_file(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    with writing.keeping(path, "dispatcher", 35) as journal:
+    with writing.process_journal(path, "dispatcher", 35) as journal:
         journal.close()
         path.rename(tmp_path / "elsewhere")
         writing.note(ENTRIES[0])

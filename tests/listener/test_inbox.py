@@ -58,9 +58,9 @@ def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
 ) -> None:
     conversation = wrote(bot, ana)
 
-    inbox.take(nora, conversation, now=NOW)
+    inbox.assign_to_caller(nora, conversation, now=NOW)
     with pytest.raises(Conflict, match=r"nora@clinic\.example has this conversation already\."):
-        inbox.take(eva, conversation, now=NOW)
+        inbox.assign_to_caller(eva, conversation, now=NOW)
 
     assert (in_view(nora, "unread"), in_view(nora, "mine"), in_view(eva, "mine")) == ([], [ana], [])
     assert in_view(eva, "taken") == [ana]
@@ -70,7 +70,7 @@ def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
 def test_what_comes_anew_stays_with_who_has_it_and_counts_for_them(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
-    inbox.take(nora, wrote(bot, ana), now=NOW)
+    inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
 
     wrote(bot, ana, "And tomorrow?")
 
@@ -80,21 +80,21 @@ def test_what_comes_anew_stays_with_who_has_it_and_counts_for_them(
 
 
 def test_it_can_be_given_back_and_given_to_somebody(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
-    conversation = inbox.take(nora, wrote(bot, ana), now=NOW)
+    conversation = inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
 
     given = inbox.assign(nora, conversation, "Eva@clinic.example ", now=NOW)
-    back = inbox.give_back(eva, given, now=NOW)
+    back = inbox.unassign(eva, given, now=NOW)
 
     assert given.holder_name == "eva@clinic.example"
     assert (back.standing, back.holder_name) == (Standing.UNREAD, "")
     with pytest.raises(Conflict):
-        inbox.give_back(eva, back, now=NOW)
+        inbox.unassign(eva, back, now=NOW)
     with pytest.raises(Refused):
         inbox.assign(nora, back, "nobody@clinic.example", now=NOW)
 
 
 def test_done_opens_again_with_the_next_reply(bot: Bot, ana: Patient, nora: Caller) -> None:
-    conversation = inbox.done(nora, inbox.take(nora, wrote(bot, ana), now=NOW), now=NOW)
+    conversation = inbox.done(nora, inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW), now=NOW)
     done = in_view(nora, "done")
 
     wrote(bot, ana, "Thank you")
@@ -165,7 +165,7 @@ def test_an_empty_answer_is_refused(bot: Bot, ana: Patient, nora: Caller) -> Non
 def test_a_viewer_reads_and_does_nothing(bot: Bot, ana: Patient) -> None:
     conversation, viewer = wrote(bot, ana), a_caller(bot.clinic, Role.VIEWER)
 
-    for deed in (inbox.take, inbox.give_back, inbox.done):
+    for deed in (inbox.assign_to_caller, inbox.unassign, inbox.done):
         with pytest.raises(NotAllowed):
             deed(viewer, conversation, now=NOW)
     with pytest.raises(NotAllowed):
@@ -210,13 +210,13 @@ def test_the_alert_stays_until_somebody_takes_it(bot: Bot, ana: Patient, nora: C
 
     with pytest.raises(Conflict, match="Assign the conversation to yourself first"):
         inbox.done(nora, conversation, now=NOW)
-    inbox.take(nora, conversation, now=NOW)
+    inbox.assign_to_caller(nora, conversation, now=NOW)
 
     assert inbox.urgent(bot.clinic) == []
 
 
 def test_a_new_cry_for_help_goes_to_everybody_again(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
-    inbox.take(nora, wrote(bot, ana, "help"), now=NOW)
+    inbox.assign_to_caller(nora, wrote(bot, ana, "help"), now=NOW)
 
     wrote(bot, ana, "help, it is worse")
 
@@ -253,7 +253,7 @@ def test_one_clinic_s_inbox_knows_nothing_of_another_s(bot: Bot, ana: Patient) -
     stranger = members.caller_of_member(a_member(a_clinic()))
 
     with pytest.raises(Conflict):
-        inbox.take(stranger, conversation, now=NOW)
+        inbox.assign_to_caller(stranger, conversation, now=NOW)
     assert inbox.view(stranger.clinic, "unread", stranger).count() == 0
     assert inbox.urgent(stranger.clinic) == []
 
@@ -269,19 +269,19 @@ def test_a_flood_of_words_is_one_conversation(bot: Bot, ana: Patient, nora: Call
 def test_what_a_member_had_who_is_none_any_more_waits_for_somebody(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
-    conversation = inbox.take(nora, wrote(bot, ana), now=NOW)
+    conversation = inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
 
     Member.objects.filter(user__email="nora@clinic.example").delete()
 
     conversation.refresh_from_db()
     assert (in_view(eva, "unread"), in_view(eva, "taken"), inbox.waiting(eva)) == ([ana], [], 1)
-    assert inbox.take(eva, conversation, now=NOW).holder_name == "eva@clinic.example"
+    assert inbox.assign_to_caller(eva, conversation, now=NOW).holder_name == "eva@clinic.example"
 
 
 def test_what_a_member_had_who_is_none_any_more_is_its_who_answers(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
-    conversation = inbox.take(nora, wrote(bot, ana), now=NOW)
+    conversation = inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
     Member.objects.filter(user__email="nora@clinic.example").delete()
 
     inbox.answer(eva, inbox.find(bot.clinic, conversation.pk), "Please come in.", now=NOW)
@@ -294,7 +294,7 @@ def test_who_takes_twice_has_it(bot: Bot, ana: Patient, nora: Caller) -> None:
     conversation = wrote(bot, ana)
 
     for _ in range(2):
-        inbox.take(nora, conversation, now=NOW)
+        inbox.assign_to_caller(nora, conversation, now=NOW)
 
     assert AuditEntry.objects.filter(action="conversation taken").count() == 1
 

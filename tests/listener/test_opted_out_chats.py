@@ -158,7 +158,7 @@ def test_an_answer_to_a_stranger_that_waits_when_the_stop_comes_does_not_leave(b
 
 def test_who_said_stop_while_marked_as_left_is_still_opted_out_when_back(bot: Bot) -> None:
     ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
-    upsert.take(
+    upsert.store(
         a_caller(bot.clinic), [Entry(1, read_given({"external_id": "P-1"}, today=NOW.date()), left=True)], "", now=NOW
     )
     stops(bot)

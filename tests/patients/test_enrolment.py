@@ -10,7 +10,7 @@ from companion.clinics.models import AuditEntry, Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.patients import consent, enrolment_notes, queries
 from companion.patients.card_words import card_words
-from companion.patients.enrolment import Redeemed, Turned, invite, invite_many, redeem
+from companion.patients.enrolment import NotLinked, Redeemed, invite, invite_many, redeem
 from companion.patients.models import Consent, ConsentChange, Enrolment, EnrolmentNote, NoteKind, Patient
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 
@@ -69,7 +69,7 @@ def test_a_link_works_once_and_its_own_chat_may_press_it_again() -> None:
     token = token_for(patient)
     redeem(patient.clinic, token, CHAT, now=NOW)
 
-    assert redeem(patient.clinic, token, CHAT + 1, now=NOW) is Turned.USED
+    assert redeem(patient.clinic, token, CHAT + 1, now=NOW) is NotLinked.USED
     again = redeem(patient.clinic, token, CHAT, now=NOW)
     assert isinstance(again, Redeemed)
     assert again.again
@@ -81,31 +81,31 @@ def test_a_used_link_ends_the_patient_s_other_ones() -> None:
 
     redeem(patient.clinic, second, CHAT, now=NOW)
 
-    assert redeem(patient.clinic, first, CHAT + 1, now=NOW) is Turned.USED
+    assert redeem(patient.clinic, first, CHAT + 1, now=NOW) is NotLinked.USED
 
 
 def test_a_link_ends_after_seven_days() -> None:
     patient = an_unreached_patient()
 
-    assert redeem(patient.clinic, token_for(patient), CHAT, now=NOW + dt.timedelta(days=7)) is Turned.EXPIRED
+    assert redeem(patient.clinic, token_for(patient), CHAT, now=NOW + dt.timedelta(days=7)) is NotLinked.EXPIRED
 
 
 @pytest.mark.parametrize("token", ["", "x", "é\ud800", "A" * 5000])
 def test_a_link_that_nobody_made_is_unknown(token: str) -> None:
-    assert redeem(a_clinic(), token, CHAT, now=NOW) is Turned.UNKNOWN
+    assert redeem(a_clinic(), token, CHAT, now=NOW) is NotLinked.UNKNOWN
 
 
 def test_a_link_of_another_clinic_is_unknown() -> None:
     patient = an_unreached_patient()
 
-    assert redeem(a_clinic(), token_for(patient), CHAT, now=NOW) is Turned.UNKNOWN
+    assert redeem(a_clinic(), token_for(patient), CHAT, now=NOW) is NotLinked.UNKNOWN
 
 
 def test_a_chat_that_is_another_patient_s_is_not_linked_and_the_clinic_is_told() -> None:
     patient = an_unreached_patient()
     a_patient(patient.clinic, telegram_id=CHAT)
 
-    assert redeem(patient.clinic, token_for(patient), CHAT, now=NOW) is Turned.TAKEN
+    assert redeem(patient.clinic, token_for(patient), CHAT, now=NOW) is NotLinked.TAKEN
     assert AuditEntry.objects.filter(subject_id=patient.id, action__startswith="enrolment refused").exists()
     assert told(patient) == [(NoteKind.TAKEN, 1)]
     assert "name the caregiver" in enrolment_notes.sentence(EnrolmentNote.objects.get())

@@ -130,18 +130,18 @@ def test_by_command_a_sync_without_a_source_says_what_to_do() -> None:
 
 def test_a_source_is_held_as_long_as_its_sync_goes_on(clinic: Clinic) -> None:
     row = PatientSource.objects.get()
-    run = hold.take(row, whole=True, now=machine_now() - hold.HOLD)
+    run = hold.acquire(row, whole=True, now=machine_now() - hold.HOLD)
 
     with hold.Hold(row, run, machine_now, every=0.02):
         eventually(PatientSource.objects.filter(running_until__gt=machine_now()).exists, "the renewal")
 
     with pytest.raises(Conflict):
-        hold.take(row, whole=True, now=machine_now())
+        hold.acquire(row, whole=True, now=machine_now())
 
 
 def test_a_source_that_gives_nothing_any_more_is_held_no_longer(clinic: Clinic) -> None:
     row = PatientSource.objects.get()
-    run = hold.take(row, whole=True, now=NOW)
+    run = hold.acquire(row, whole=True, now=NOW)
 
     with hold.Hold(row, run, machine_now, every=0.01, stuck=0):
         eventually(lambda: "sync-hold" not in {thread.name for thread in threading.enumerate()}, "the end of it")
@@ -156,7 +156,7 @@ def test_a_sync_that_slept_while_another_took_over_stores_and_ends_nothing(clini
 
     def slept() -> dt.datetime:
         if SyncRun.objects.exists() and not others:
-            others.append(hold.take(row, whole=True, now=NOW + hold.HOLD))
+            others.append(hold.acquire(row, whole=True, now=NOW + hold.HOLD))
         return NOW
 
     with pytest.raises(Conflict):

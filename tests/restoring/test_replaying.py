@@ -31,7 +31,7 @@ WAITS = (Status.PENDING, "")
 
 def a_journal(path: Path, *entries: Entry) -> str:
     """A whole Journal with these entries, written by NOW; its id."""
-    with writing.keeping(path, "dispatcher", 35) as journal:
+    with writing.process_journal(path, "dispatcher", 35) as journal:
         for entry in entries:
             writing.note(entry)
         writing.sync()

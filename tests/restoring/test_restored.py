@@ -21,7 +21,7 @@ def a_copy(environment: dict[str, str], folder: Path) -> tuple[Place, Message, s
     """A copy of an hour ago with a message that was due since, beside a whole Journal that tells of no sending."""
     now, journal = database_now(), folder / "journal"
     taken = now - dt.timedelta(hours=1)
-    with writing.keeping(journal, "dispatcher", 35) as kept:
+    with writing.process_journal(journal, "dispatcher", 35) as kept:
         writing.write(Peers(now - dt.timedelta(minutes=1), [kept.id]))
     a_writer(kept.id, at=taken)
     message = a_message(a_patient(a_clinic()), due_at=now - dt.timedelta(minutes=10))

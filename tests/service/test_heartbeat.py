@@ -15,7 +15,7 @@ from companion.journal import folder, writing
 from companion.journal.entries import Peers
 from companion.service.clock import database_now
 from companion.service.heartbeat import Heart
-from companion.service.key_ring import Watch, key_id, ring
+from companion.service.key_ring import KeyFileWatch, key_id, ring
 from companion.service.models import Heartbeat, UsedKey
 from companion.service.watchdog import SOCKET, Ear
 from tests.service.waiting import until
@@ -159,7 +159,7 @@ def signs_in(path: Path) -> list[Peers]:
 
 
 def test_a_service_with_nothing_to_do_writes_into_its_journal_that_it_is_at_work(tmp_path: Path) -> None:
-    with writing.keeping(tmp_path, "listener", 35) as journal, a_beating_heart():
+    with writing.process_journal(tmp_path, "listener", 35) as journal, a_beating_heart():
         first = a_beat()
         until(lambda: Heartbeat.objects.get().beat_at > first.beat_at, "the next beat")
 
@@ -169,7 +169,7 @@ def test_a_service_with_nothing_to_do_writes_into_its_journal_that_it_is_at_work
 
 
 def test_a_journal_that_begins_on_another_host_is_named_in_this_one_at_the_next_beat(tmp_path: Path) -> None:
-    with writing.keeping(tmp_path, "listener", 35) as journal, a_beating_heart():
+    with writing.process_journal(tmp_path, "listener", 35) as journal, a_beating_heart():
         a_beat()
         Heartbeat.objects.create(
             id=uuid.uuid4(),
@@ -214,12 +214,12 @@ def test_a_service_follows_a_changed_file_of_keys_and_keeps_its_keys_when_the_fi
 def test_keys_that_change_during_an_outage_are_read_once_it_is_over(settings: Settings, tmp_path: Path) -> None:
     settings.SECRET_KEYS_FILE = file = tmp_path / "secret_key"
     file.write_text(f"{settings.SECRET_KEY}\n")
-    watch = Watch()
+    watch = KeyFileWatch()
     file.write_text(f"newer\n{settings.SECRET_KEY}\n")
 
     with connection.execute_wrapper(_away), pytest.raises(OperationalError):
-        watch.look()
-    watch.look()
+        watch.adopt_changes()
+    watch.adopt_changes()
 
     assert ring().in_use.id == key_id("newer")
 

@@ -298,7 +298,7 @@ def test_a_source_that_another_admin_set_meanwhile_is_neither_exchanged_nor_remo
     rosa.post("/patients/sources/remove", {"shown": ""})
 
     source = PatientSource.objects.get(clinic=clinic)
-    assert configuration.place(source) == "https://ben.example"
+    assert configuration.shown_address(source) == "https://ben.example"
     assert answer.status_code == 409
     assert f"{name_of(ben)} changed the source" in words(answer)
     assert 'value="https://rosa.example"' in answer.content.decode()

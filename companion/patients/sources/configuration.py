@@ -109,14 +109,14 @@ def named(clinic: Clinic, id: uuid.UUID) -> PatientSource:
     return found
 
 
-def place(row: PatientSource) -> str:
+def shown_address(row: PatientSource) -> str:
     """The source's address for people, without password, token or folder."""
     values = json.loads(row.settings)
     match SourceKind(row.kind):
         case SourceKind.CSV:
             return Path(values["path"]).name
         case SourceKind.SQL:
-            return sql_source.place(values["url"])
+            return sql_source.shown_address(values["url"])
         case SourceKind.FHIR:
             return str(values["url"])
 

@@ -33,7 +33,7 @@ def free(now: dt.datetime) -> Q:
     return Q(running_until__isnull=True) | Q(running_until__lte=now)
 
 
-def take(row: PatientSource, *, whole: bool, now: dt.datetime) -> SyncRun:
+def acquire(row: PatientSource, *, whole: bool, now: dt.datetime) -> SyncRun:
     """Hold the source and return the report of the new sync. Raises Conflict if another sync holds the source."""
     with transaction.atomic():
         if not PatientSource.objects.filter(free(now), pk=row.pk).update(running_until=now + HOLD):
@@ -72,7 +72,7 @@ class Hold:
         self._over.set()
         self._thread.join()
 
-    def watch(self, found: Iterable[_T]) -> Iterator[_T]:
+    def note_rows(self, found: Iterable[_T]) -> Iterator[_T]:
         """Pass the rows through; each row shows that the source isn't stuck."""
         for row in found:
             self._came = time.monotonic()

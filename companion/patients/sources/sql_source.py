@@ -70,7 +70,7 @@ def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
     return SqlSettings(url, {ours: str(theirs) for ours, theirs in columns.items()}, **texts)
 
 
-def place(url: str) -> str:
+def shown_address(url: str) -> str:
     """The database's kind, machine and name; no user, no password."""
     parts = sa.make_url(url)
     name = (parts.database or "").rpartition("/")[2]

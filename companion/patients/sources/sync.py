@@ -23,11 +23,11 @@ from companion.patients import directory, upsert
 from companion.patients.fields import NO_EXTERNAL_ID, read_given, wrong_in
 from companion.patients.row_changes import Entry
 from companion.patients.sources import configuration
-from companion.patients.sources.hold import Hold, free, take
+from companion.patients.sources.hold import Hold, acquire, free
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import WITHOUT, Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
-from companion.patients.upsert import Taken, reason_of
+from companion.patients.upsert import Stored, reason_of
 from companion.service import drill
 from companion.service.error_place import kind_and_place
 from companion.service.outages import is_outage
@@ -60,7 +60,7 @@ class Touched(NamedTuple):
 class _Counts:
     """The results of all batches so far."""
 
-    taken: Taken = field(default_factory=Taken)
+    stored: Stored = field(default_factory=Stored)
     refused: int = 0
     reasons: list[Refusal] = field(default_factory=list)
     touched: list[Touched] = field(default_factory=list)
@@ -71,11 +71,11 @@ class _Counts:
         if len(self.reasons) < REASONS:
             self.reasons.append(Refusal(place, reason))
 
-    def take(self, taken: Taken) -> None:
+    def add(self, stored: Stored) -> None:
         """Add the results of a batch, except the refused patients."""
-        self.taken = self.taken.plus(Taken(taken.added, taken.changed, taken.unchanged, taken.left))
+        self.stored = self.stored.plus(Stored(stored.added, stored.changed, stored.unchanged, stored.left))
         room = REASONS - len(self.touched)
-        self.touched += [Touched(patient.external_id, patient.what) for patient in taken.touched[:room]]
+        self.touched += [Touched(patient.external_id, patient.what) for patient in stored.touched[:room]]
 
 
 def due(*, now: dt.datetime) -> list[PatientSource]:
@@ -96,7 +96,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     if row is None:
         raise Conflict("No source of patients is set. Set one with `companion patients source`.")
     whole = whole or not row.reached or row.whole_at is None or now - row.whole_at >= WHOLE_EVERY
-    run = take(row, whole=whole, now=now)
+    run = acquire(row, whole=whole, now=now)
     try:
         done = _work(row, run, clock)
     except (SourceDown, CannotOpen) as why:
@@ -129,7 +129,7 @@ def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) ->
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
         source = configuration.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
-        spool.fill(hold.watch(found), now=clock())
+        spool.fill(hold.note_rows(found), now=clock())
         counts = _store(row, spool, hold, clock)
         reached = point_text(spool.reached) if spool.reached is not None else row.reached
         return _Done(counts, reached)
@@ -168,10 +168,10 @@ def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.
         hold.renew()
         now = clock()
         entries = _entries(batch, seen, counts, now)
-        taken = upsert.take(caller, entries, _AGAIN, now=now)
-        for refused in taken.refused:
+        stored = upsert.store(caller, entries, _AGAIN, now=now)
+        for refused in stored.refused:
             counts.refuse(batch[refused.line].place, refused.reason)
-        counts.take(taken)
+        counts.add(stored)
     return counts
 
 
@@ -226,9 +226,9 @@ def _end(
     reached: str | None = None,
 ) -> SyncRun:
     """Write the report and free the source. Raises Conflict if another sync has taken over the source."""
-    taken = counts.taken
+    stored = counts.stored
     ended: dict[str, object] = {"state": state, "ended_at": now, "detail": detail[:300], "refused": counts.refused}
-    ended |= {name: getattr(taken, name) for name in ("added", "changed", "unchanged", "left")}
+    ended |= {name: getattr(stored, name) for name in ("added", "changed", "unchanged", "left")}
     ended |= {"reasons": json.dumps(counts.reasons), "touched": json.dumps(counts.touched)}
     kept: dict[str, object] = {"running_until": None, "next_at": now + row.every}
     if reached is not None:

@@ -120,12 +120,12 @@ def act(request: PageRequest, conversation_id: uuid.UUID, action: str) -> HttpRe
     try:
         match action:
             case "take":
-                inbox.take(request.caller, conversation, now=now)
+                inbox.assign_to_caller(request.caller, conversation, now=now)
             case "assign":
                 assigned = inbox.assign(request.caller, conversation, request.POST.get("member", ""), now=now)
                 flash.success(request, f"Assigned to {assigned.holder_name}.")
             case "give-back":
-                inbox.give_back(request.caller, conversation, now=now)
+                inbox.unassign(request.caller, conversation, now=now)
                 return redirect("inbox")
             case _:
                 seen = request.POST.get("seen", "")

@@ -126,7 +126,7 @@ def _context(clinic: Clinic) -> dict[str, object]:
     row = configuration.of_clinic(clinic)
     return {
         "source": row,
-        "place": configuration.place(row) if row else "",
+        "place": configuration.shown_address(row) if row else "",
         "every": int(row.every.total_seconds() // 60) if row else 0,
         "working": row is not None and configuration.is_working(row, now=now),
         "runs": sync.runs(clinic, limit=SHOWN),

@@ -115,7 +115,7 @@ def _fields(typed: Typed) -> dict[str, Value]:
     single: dict[str, Value] = {
         name: list(value) if isinstance(value := getattr(typed, name), tuple) else value for name in _SINGLE
     }
-    answers = [f"{text} ({form.AGAIN.get(again, again)})" for text, again in typed.button_lines if text]
+    answers = [f"{text} ({form.AGAIN.get(again, again)})" for text, again in typed.typed_buttons if text]
     waits = [form.WITHIN.get(typed.answer_within, typed.answer_within)] if typed.answer_within else []
     return single | {
         "recipients": list(typed.patients) if typed.to == "patients" else typed.cohort,

@@ -115,7 +115,8 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
         "if_unknown": typed.if_unknown,
         "avoid": dict.fromkeys(AVOID, False) | dict.fromkeys(typed.avoid, True),
         "when_avoided": typed.when_avoided,
-        "buttons": [{"text": text, "again_after": again or None} for text, again in typed.button_lines if text] or None,
+        "buttons": [{"text": text, "again_after": again or None} for text, again in typed.typed_buttons if text]
+        or None,
         "answer_within": typed.answer_within or None,
     }
     body |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}

@@ -33,7 +33,7 @@ LABELS: Final = {
 """The names of the form's parts for people. conflicts.py lists the fields of parts with several fields."""
 
 
-class ButtonLine(NamedTuple):
+class TypedButton(NamedTuple):
     """A button: its words, and the time after which a tap brings the message again. Empty: the tap is an answer."""
 
     text: str
@@ -88,10 +88,10 @@ class Typed:
         return "|".join([self.monthly_on or "day", self.nth, self.nth_day, self.month_days.strip()])
 
     @property
-    def button_lines(self) -> list[ButtonLine]:
+    def typed_buttons(self) -> list[TypedButton]:
         """List the buttons with the effect of a tap, and empty lines for more buttons."""
-        typed = [ButtonLine(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
-        return (typed + [ButtonLine("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
+        typed = [TypedButton(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
+        return (typed + [TypedButton("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
 
     @classmethod
     def from_post(cls, post: QueryDict) -> Self:
