@@ -1,7 +1,7 @@
 """Health for monitors, and the Control Panel's numbers and checks. panel/ measures them and judges them."""
 
 from dataclasses import asdict
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from django.conf import settings
 from django.db import Error
@@ -19,10 +19,9 @@ from companion.clinics.models import Role
 from companion.panel import diagnostics, health, status
 from companion.service.clock import database_now
 from companion.service.slots import Busy
-from companion.service.timeouts import database_within
+from companion.service.timeouts import HEALTH_SECONDS, database_within
 
 router = Router(tags=["health"])
-_DATABASE_SECONDS: Final = 3.0
 
 
 class LayerShape(Shape):
@@ -157,7 +156,7 @@ def _member(request: HttpRequest) -> Caller | None:
     if "Authorization" not in request.headers and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None
     try:
-        with database_within(_DATABASE_SECONDS):
+        with database_within(HEALTH_SECONDS):
             return auth.caller_of(request)
     except (AuthenticationError, NotAllowed, Busy, HttpError, Error):
         return None

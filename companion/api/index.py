@@ -5,11 +5,11 @@ from typing import Final
 from django.http import HttpRequest
 from ninja import Router
 
+from companion import PRODUCT
 from companion.api.operations import Operation, operation
 from companion.api.values import Shape
 
 router = Router(tags=["index"])
-NAME: Final = "AI Companion Scheduler"
 ROOT: Final = "/api/scheduler"
 LINKS: Final = {
     "openapi": f"{ROOT}/openapi.json",
@@ -41,7 +41,7 @@ class Index(Shape):
     links: dict[str, str]
 
 
-@operation(router, Operation("GET", "", None, Index, {"name": NAME, "links": LINKS}))
+@operation(router, Operation("GET", "", None, Index, {"name": PRODUCT, "links": LINKS}))
 def read_index(request: HttpRequest) -> Index:
     """Link to all resources of the API."""
-    return Index(name=NAME, links=LINKS)
+    return Index(name=PRODUCT, links=LINKS)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from companion import PRODUCT
 from companion.api import (
     cohorts,
     control,
@@ -29,7 +30,7 @@ from companion.api.reading import StrictParser
 from companion.clinics.models import Role
 
 api = SchedulerAPI(
-    title="AI Companion Scheduler",
+    title=PRODUCT,
     version="1",
     description="Plans messages to patients, and follows each message until Telegram has accepted it.",
     openapi_url="/scheduler/openapi.json",

@@ -25,11 +25,10 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from companion.times.walls import LAST_YEAR
+from companion.times.walls import FIRST_YEAR, LAST_YEAR
 
 _INSTANT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+ -]\d{2}:\d{2})", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-_FIRST_YEAR: Final = 1900
 _WHOLE: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
@@ -64,8 +63,8 @@ def read_instant(value: object) -> object:
         at = dt.datetime.fromisoformat(text).astimezone(dt.UTC)
     except (ValueError, OverflowError) as impossible:
         raise ValueError("There is no such date or time.") from impossible
-    if not _FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise ValueError(f"Choose a year from {_FIRST_YEAR} to {LAST_YEAR}.")
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f"Choose a year from {FIRST_YEAR} to {LAST_YEAR}.")
     return at
 
 

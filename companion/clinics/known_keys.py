@@ -13,9 +13,8 @@ from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.models import Scope
 from companion.service.clock import database_now
 from companion.service.outages import is_outage
-from companion.service.timeouts import database_within
+from companion.service.timeouts import HEALTH_SECONDS, database_within
 
-_DATABASE_SECONDS: Final = 3.0
 _MOST: Final = 1000
 _known: Final[set[bytes]] = set()
 """Hashes of `Authorization` headers."""
@@ -47,7 +46,7 @@ def may_read_metrics(header: str, address: str) -> bool:
     if not secret:
         return False
     try:
-        with database_within(_DATABASE_SECONDS):
+        with database_within(HEALTH_SECONDS):
             known = _reads_metrics(secret, address)
     except Error as error:
         if is_outage(error) and is_known(header, address):

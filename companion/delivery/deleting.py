@@ -12,8 +12,9 @@ from companion.clinics.models import Clinic
 from companion.clinics.sealed import CannotOpen
 from companion.schedules.models import Deletion
 from companion.service.wake import ring
+from companion.telegram.limits import DELETABLE_HOURS
 
-DELETABLE_FOR: Final = dt.timedelta(hours=48)
+DELETABLE_FOR: Final = dt.timedelta(hours=DELETABLE_HOURS)
 _AT_ONCE: Final = 20
 
 

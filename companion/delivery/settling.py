@@ -20,6 +20,7 @@ from companion.delivery.traces import Ask, NoTrace, Wait
 from companion.delivery.verdict import may_ask
 from companion.journal import entries, writing
 from companion.schedules.models import Attempt, AttemptOutcome, Status
+from companion.schedules.reasons import NO_TRACE
 from companion.telegram.discreet import Discreet
 
 APART: Final = dt.timedelta(seconds=1)
@@ -27,7 +28,6 @@ APART: Final = dt.timedelta(seconds=1)
 LOOK_AGAIN: Final = dt.timedelta(seconds=15)
 """The time until an Attempt is looked at again, if only new numbers of other messages can bring news."""
 FOUND: Final = "found again in the chat by its number"
-ABSENT: Final = "Telegram shows no trace of it"
 
 
 class Question(Discreet, frozen=True, gc=False):
@@ -138,7 +138,7 @@ def _unknown(question: Question) -> Attempt | None:
 
 
 def _settle_as_absent(attempt: Attempt, now: dt.datetime) -> Step:
-    note = f"{attempt.note}; {ABSENT}" if attempt.note else ABSENT
+    note = f"{attempt.note}; {NO_TRACE}" if attempt.note else NO_TRACE
     Attempt.objects.filter(pk=attempt.pk).update(note=note[:100])
     return Step(attempt.pk, resent=lifecycle.leave_no_trace(attempt, now=now))
 

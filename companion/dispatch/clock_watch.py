@@ -12,12 +12,10 @@ from typing import Final
 import structlog
 
 from companion.dispatch.state import DispatcherState
-from companion.service.clock import STEP, machine_now
+from companion.service.clock import OFF_BY, STEP, machine_now
 from companion.telegram.client import BotToken, CallFailed
 
 log = structlog.get_logger(__name__)
-OFF_BY: Final = dt.timedelta(minutes=2)
-"""A difference from Telegram's Date that is too large for a slow answer to be its cause."""
 _CHECK_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 10.0
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from companion.journal import writing
 from companion.schedules import sql
-from companion.service.outages import NO_ANSWER, Hindrance
+from companion.service.outages import NO_ANSWER, STUCK_SECONDS, Hindrance
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -30,8 +30,6 @@ _PLANS_LAST = 1024
 """The number of transactions after which query plans are made anew: a plan made for an empty table reads a table whole.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-_STUCK = 10.0
-"""The seconds after which a try without an answer shows that the database hangs: longer than any wait for a lock."""
 
 
 class Entry(Generic[T]):
@@ -70,7 +68,7 @@ class Ledger:
     def hindered(self) -> Hindrance | None:
         """Return the reason why nothing can be written down at present; None if there is none."""
         since = self._busy_since
-        stuck = since is not None and time.monotonic() - since > _STUCK
+        stuck = since is not None and time.monotonic() - since > STUCK_SECONDS
         return self._hindered or (NO_ANSWER if stuck else None)
 
     def stop(self, seconds: float | None = None) -> None:

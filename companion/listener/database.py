@@ -12,12 +12,10 @@ from typing import Final, ParamSpec, TypeVar
 import structlog
 from django.db import close_old_connections, connections
 
-from companion.service.outages import NO_ANSWER, Hindrance
+from companion.service.outages import NO_ANSWER, STUCK_SECONDS, Hindrance
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
-_STUCK: Final = 10.0
-"""The seconds after which unfinished work shows that the database hangs: longer than any wait for a lock."""
 _CLOSE_SECONDS: Final = 5.0
 
 _P = ParamSpec("_P")
@@ -64,7 +62,7 @@ class Database:
     def hindered(self) -> Hindrance | None:
         """Return the reason why work waits at present; None if no work waits."""
         since = self._busy_since
-        stuck = since is not None and time.monotonic() - since > _STUCK
+        stuck = since is not None and time.monotonic() - since > STUCK_SECONDS
         return next(iter([*self._hindrances.values()]), NO_ANSWER if stuck else None)
 
     def close(self) -> None:

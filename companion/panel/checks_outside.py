@@ -18,6 +18,7 @@ from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.direct import NoAnswer, ask
 from companion.panel.facts import Beat
 from companion.service import drill
+from companion.service.clock import OFF_BY
 from companion.service.models import Kind
 from companion.telegram.client import BotToken, Client
 from companion.telegram.outcomes import Answer, Outcome
@@ -25,8 +26,6 @@ from companion.telegram.outcomes import Kind as OutcomeKind
 
 SAME_SETTINGS: Final = "Run this command with the COMPANION_ variables that the services have."
 _TELEGRAM_SECONDS: Final = 5.0
-_CLOCK_OFF: Final = dt.timedelta(minutes=2)
-"""The difference to Telegram's clock from which the dispatcher stops sending."""
 _CLOCK_UNEASY: Final = dt.timedelta(seconds=5)
 _LITTLE: Final = 1024**3
 _NEXT_TO_NONE: Final = 100 * 1024**2
@@ -139,7 +138,7 @@ def _clock(answer: _BotAnswer) -> CheckResult:
     off = answer.at - date - dt.timedelta(milliseconds=500)
     value = f"{off.total_seconds():+.0f} s against Telegram's"
     advice = "Correct this machine's clock, and keep it right by NTP. If it is off by two minutes, sending stops."
-    if abs(off) > _CLOCK_OFF:
+    if abs(off) > OFF_BY:
         return failed(Group.MACHINE, "Clock", value, advice)
     return (
         warning(Group.MACHINE, "Clock", value, advice)

@@ -5,7 +5,6 @@ No label identifies a patient, a clinic or a bot. An API key sees only the numbe
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -13,10 +12,9 @@ from prometheus_client.registry import Collector
 from companion.clinics.models import Clinic
 from companion.panel import judge
 from companion.panel.facts import Beat
+from companion.panel.finding import STATUSES
 from companion.panel.status import PanelStatus
 from companion.service.models import Kind
-
-_HEALTH: Final = ("ok", "degraded", "down")
 
 
 class ClinicNumbers(Collector):
@@ -59,7 +57,7 @@ class ClinicNumbers(Collector):
     def _services(self) -> Iterator[Metric]:
         status = self._status
         health = GaugeMetricFamily("companion_health", "1 for the present status, else 0.", labels=["status"])
-        for name in _HEALTH:
+        for name in STATUSES:
             health.add_metric([name], float(status.status == name))
         yield health
         alive = GaugeMetricFamily("companion_services_alive", "Processes that have sent a heartbeat.", labels=["kind"])

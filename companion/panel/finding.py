@@ -8,7 +8,7 @@ from typing import Final, Literal
 from companion.service.outages import Trouble
 
 Status = Literal["ok", "degraded", "down"]
-_ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
+STATUSES: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
 
 
 class Cause(StrEnum):
@@ -71,9 +71,9 @@ class Finding:
 
 def worst(statuses: Iterable[Status]) -> Status:
     """The worst status; "ok" if there is none."""
-    return max(statuses, key=_ORDER.index, default="ok")
+    return max(statuses, key=STATUSES.index, default="ok")
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """The findings, the worst first; a finding that several clinics share is reported once."""
-    return sorted(dict.fromkeys(findings), key=lambda finding: -_ORDER.index(finding.status))
+    return sorted(dict.fromkeys(findings), key=lambda finding: -STATUSES.index(finding.status))

@@ -22,12 +22,11 @@ from companion.panel.judge import age
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
 from companion.service.outages import Trouble, trouble_of
-from companion.service.timeouts import database_within
+from companion.service.timeouts import HEALTH_SECONDS, database_within
 
 Source = Literal["direct", "mcp", "database"]
 KEPT_FOR: Final = dt.timedelta(seconds=2)
 """The time for which an answer is kept, since all open pages ask for it."""
-_DATABASE_SECONDS: Final = 3.0
 _MOST_ASKED: Final = 3
 _PANEL_SECONDS: Final = 5.0
 """The limit for the Control Panel, which is longer because it asks the dispatchers before it answers."""
@@ -178,7 +177,7 @@ def _is_fresh(seen: _Seen, now: dt.datetime | None) -> bool:
 
 def _read(now: dt.datetime | None) -> _Read:
     try:
-        with database_within(_DATABASE_SECONDS):
+        with database_within(HEALTH_SECONDS):
             at = now or database_now()
             return _Read(at, facts.read(now=at))
     except Error as error:

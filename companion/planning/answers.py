@@ -17,11 +17,10 @@ from companion.delivery import lifecycle
 from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import acts
-from companion.schedules.models import Lane, Message, Quiet
+from companion.schedules.models import LATE_AFTER, Lane, Message, Quiet
 from companion.schedules.text import as_typed
 from companion.service.wake import ring
 
-LATE_AFTER: Final = dt.timedelta(hours=1)
 CHAT_STOPPED: Final = "This chat opted out with STOP: nothing can be sent. Pressing Start in the chat opens it again."
 
 

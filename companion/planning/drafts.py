@@ -17,7 +17,7 @@ from companion.planning.draft_fields import MOST_PATIENTS, FieldReader, duration
 from companion.planning.timing import PATIENT_ZONE, Timing, rule_of, set_timing, timing_of
 from companion.schedules import buttons, wording
 from companion.schedules.buttons import Button
-from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule, Version
+from companion.schedules.models import LATE_AFTER, IfUnknown, Lane, Quiet, Recipient, Schedule, Version
 from companion.times import recurrence, rule_json, walls
 from companion.times.quiet import quiet_until
 from companion.times.workdays import WhenAvoided, kept_off, moved_to_working_day, working_day
@@ -38,7 +38,7 @@ __all__ = [
     "values_of",
 ]
 
-_LATE_AFTER: Final = {Lane.REMINDER: dt.timedelta(hours=1), Lane.BROADCAST: dt.timedelta(hours=12)}
+_LATE_AFTER: Final = {Lane.REMINDER: LATE_AFTER, Lane.BROADCAST: dt.timedelta(hours=12)}
 _QUIET: Final = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
 _LANES: Final = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
 REVIEW_AFTER: Final = dt.timedelta(days=182)

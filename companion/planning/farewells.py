@@ -12,6 +12,7 @@ from django.db import transaction
 
 from companion.clinics import opt_outs
 from companion.patients import former_chats
+from companion.patients.languages import ENGLISH
 from companion.patients.models import Consent, FormerChat, Patient
 from companion.planning.answers import answer
 from companion.schedules.models import Attempt, AttemptOutcome
@@ -34,7 +35,6 @@ WORDS: Final[Mapping[str, str]] = {
         "Se isto for um engano, avise por favor {clinic}."
     ),
 }
-_FALLBACK: Final = "en"
 
 
 def say(patients: Collection[uuid.UUID], *, now: dt.datetime) -> None:
@@ -47,7 +47,7 @@ def say(patients: Collection[uuid.UUID], *, now: dt.datetime) -> None:
 
 def _say(chat: FormerChat, now: dt.datetime) -> None:
     language = chat.patient.language.partition("-")[0].lower()
-    text = WORDS.get(language, WORDS[_FALLBACK])
+    text = WORDS.get(language, WORDS[ENGLISH])
     answer(chat.clinic, telegram_id=chat.telegram_id, patient=chat.patient, text=text, now=now)
 
 

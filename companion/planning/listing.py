@@ -32,6 +32,8 @@ from companion.times.walls import FIRST_YEAR, LAST_YEAR
 
 SCHEDULES: Final = 1000
 """The most Schedules that are read for one page, the soonest first."""
+AHEAD: Final = dt.timedelta(days=731)
+"""The span of time in which a patient's coming messages are looked for."""
 
 
 @dataclass(frozen=True, slots=True)

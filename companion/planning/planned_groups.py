@@ -13,14 +13,13 @@ from typing import Final, NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.planning.occurrences import Coming
-from companion.planning.planned_schedules import MEMBERS, Getting, PlannedSchedules, planned_schedules
+from companion.planning.planned_schedules import INSTANT, MEMBERS, Getting, PlannedSchedules, planned_schedules
 from companion.schedules.models import Schedule
 from companion.schedules.queries import MessageFilter
 
 SCHEDULES: Final = 200
 """The most Schedules that are read, the soonest first."""
 OCCURRENCES: Final = 5000
-_INSTANT: Final = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def planned_groups(
     if until <= now:
         return PlannedGroups([], True)
     plan = planned_schedules(clinic, wanted, until=until, most=SCHEDULES)
-    begin, end = max(since, now) - _INSTANT, until - _INSTANT
+    begin, end = max(since, now) - INSTANT, until - INSTANT
     each = [_of(plan, schedule, begin, end) for schedule in plan.schedules]
     # All Schedules are merged by their instants, so that if there are too many Occurrences the latest are left out.
     soonest = list(islice(merge(*each, key=lambda occurrence: occurrence.coming.due_at), OCCURRENCES + 1))

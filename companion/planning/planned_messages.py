@@ -16,7 +16,7 @@ from companion.delivery.store import OccurrenceOf
 from companion.patients.models import Patient
 from companion.planning.occurrences import Coming
 from companion.planning.patients_of import PatientsOf
-from companion.planning.planned_schedules import PlannedSchedules
+from companion.planning.planned_schedules import INSTANT, PlannedSchedules
 from companion.schedules.models import Message, Schedule, Version
 
 NIL: Final = uuid.UUID(int=0)
@@ -25,7 +25,6 @@ _TOGETHER: Final = 100
 _LONGEST: Final = dt.timedelta(days=366)
 _FEW, _MANY = 50, 2000
 """The bounds of instants in a span of time: with fewer, the next span is twice as long; with more, half as long."""
-_INSTANT: Final = dt.timedelta(microseconds=1)
 
 
 class Position(NamedTuple):
@@ -87,7 +86,7 @@ class PlannedMessages:
     def walk(self, since: dt.datetime, until: dt.datetime, after: Position | None) -> Iterator[PlannedMessage]:
         """Yield in order the Messages due from `since` on and before `until` that follow the position `after`."""
         if after:
-            since, until = (since, min(until, after.due_at + _INSTANT)) if self.back else (max(since, after[0]), until)
+            since, until = (since, min(until, after.due_at + INSTANT)) if self.back else (max(since, after[0]), until)
         patients = PatientsOf(self.plan, self.size, self.back)
         firings = (firing for firing in self._firings(since, until) if not after or self._behind(firing.key, after[:2]))
         while together := list(islice(firings, _TOGETHER)):
@@ -115,7 +114,7 @@ class PlannedMessages:
             ((due.due_at, schedule.id), schedule, due, sum(left for _, left in getting))
             for schedule in self.plan.due_before(until)
             for zone in self.plan.zones(schedule)
-            for due in self.plan.coming(schedule, zone, since - _INSTANT, until - _INSTANT)
+            for due in self.plan.coming(schedule, zone, since - INSTANT, until - INSTANT)
             if (getting := self.plan.getting(schedule, due))
         ]
         found.sort(key=lambda row: row[0])

@@ -24,6 +24,8 @@ from companion.schedules.queries import MessageFilter, few_patients, of_many
 
 MEMBERS: Final = 2000
 """The most members of a cohort whose zones and pauses are read; counts stop here."""
+INSTANT: Final = dt.timedelta(microseconds=1)
+"""The smallest difference between two instants."""
 FIRST_AFTER: Final = planner.HORIZON - dt.timedelta(hours=27)
 """The least time from `next_plan_at` to the first due instant after the existing Messages.
 

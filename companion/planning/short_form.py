@@ -1,7 +1,6 @@
 """The short form: one text to one patient at one instant, without a Schedule."""
 
 import datetime as dt
-from typing import Final
 
 from django.db import transaction
 
@@ -12,11 +11,9 @@ from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import acts
-from companion.schedules.models import Lane, Message, Quiet
+from companion.schedules.models import LATE_AFTER, Lane, Message, Quiet
 from companion.schedules.text import as_typed
 from companion.service.wake import ring
-
-LATE_AFTER: Final = dt.timedelta(hours=1)
 
 
 @transaction.atomic

@@ -18,12 +18,11 @@ from companion.journal.entries import Begun, Ended, Entry, Heard, Peers
 from companion.journal.folder import Contents
 from companion.patients import consent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedule
+from companion.service.heartbeat import LIVING
 from companion.service.models import Heartbeat, Kind
 
 _BEFORE: Final = dt.timedelta(minutes=10)
 """The time before the copy from which entries are read. An Attempt that began earlier had ended before the copy."""
-_ALIVE: Final = dt.timedelta(minutes=1)
-"""The largest age of a Heartbeat in the copy at which its service counts as alive at the copy."""
 _SOURCE: Final = {"stop": "journal: STOP", "start": "journal: Start"}
 _TEXT_LOST: Final = "(Sent before the database was restored; its words are not kept in the Journal.)"
 
@@ -49,7 +48,7 @@ def writers(taken_at: dt.datetime) -> Writers:
     """Return the Journals that the copy's heartbeats name."""
     beats = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
     journals = [(beat.beat_at, str(beat.state.get("journal") or "")) for beat in beats]
-    at_work = frozenset(journal for at, journal in journals if at > taken_at - _ALIVE)
+    at_work = frozenset(journal for at, journal in journals if at > taken_at - LIVING)
     return Writers(frozenset(journal for _, journal in journals), at_work)
 
 

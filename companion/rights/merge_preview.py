@@ -19,7 +19,6 @@ from companion.schedules.queries import MessageFilter
 
 SHOWN: Final = 10
 """The number of coming messages that are shown for each patient."""
-_AHEAD: Final = dt.timedelta(days=731)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +52,4 @@ def preview(caller: Caller, gone: Patient, stays: Patient, *, now: dt.datetime) 
 
 def _coming(clinic: Clinic, patient: Patient, now: dt.datetime) -> list[Item]:
     pending = MessageFilter(patient=patient.pk, status="pending")
-    return listing.page(clinic, pending, now + _AHEAD, limit=SHOWN).items
+    return listing.page(clinic, pending, now + listing.AHEAD, limit=SHOWN).items

@@ -12,7 +12,14 @@ from typing import Final
 
 from companion.sandbox.html import NotHtml, plain_of_html
 from companion.sandbox.models import State
-from companion.telegram.limits import CALLBACK_DATA_BYTES, MESSAGES_PER_SECOND, TELEGRAM_ID_MAX, TEXT_UNITS, utf16_units
+from companion.telegram.limits import (
+    CALLBACK_DATA_BYTES,
+    DELETABLE_HOURS,
+    MESSAGES_PER_SECOND,
+    TELEGRAM_ID_MAX,
+    TEXT_UNITS,
+    utf16_units,
+)
 
 BOT_WINDOW: Final = timedelta(seconds=0.9)
 """The window in which a bot may send MESSAGES_PER_SECOND: Telegram's second, less a tenth for an uneven network."""
@@ -23,8 +30,7 @@ TAP_KEPT: Final = timedelta(seconds=60)
 """A callback query older than this can't be answered any more."""
 EDITABLE_FOR: Final = timedelta(hours=48)
 """The time within which a person can change the text of a message."""
-DELETABLE_FOR: Final = timedelta(hours=48)
-"""The time within which a bot can delete a message of a private chat, its own or the person's."""
+DELETABLE_FOR: Final = timedelta(hours=DELETABLE_HOURS)
 _TEXT_BYTES: Final = 1 << 15
 _BUTTONS: Final = 100
 _URL: Final = re.compile(r"(https?|tg)://[^\s]+|[\w-]+(\.[\w-]+)+(/[^\s]*)?")

@@ -15,6 +15,9 @@ from companion.patients.models import Cohort, Patient
 from companion.schedules.deletions import Deletion as Deletion
 from companion.times.workdays import WhenAvoided
 
+LATE_AFTER = dt.timedelta(hours=1)
+"""The time within which a message must be sent, unless its schedule or its lane says otherwise."""
+
 
 class State(models.TextChoices):
     """A Schedule's state."""
@@ -90,7 +93,7 @@ class Schedule(models.Model):
     """An IANA name, or "patient" for the zone of each patient."""
     recurrence = models.JSONField(null=True)
     cohort = models.ForeignKey(Cohort, models.PROTECT, null=True, related_name="schedules")
-    late_after = models.DurationField(default=dt.timedelta(hours=1))
+    late_after = models.DurationField(default=LATE_AFTER)
     quiet_hours = models.CharField(max_length=8, choices=Quiet, default=Quiet.IGNORE)
     if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
     lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.REMINDER)

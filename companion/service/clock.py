@@ -12,6 +12,8 @@ from django.db import connections
 
 STEP: Final = dt.timedelta(seconds=5)
 """A step of the wall clock is a move against the monotonic clock by more than this."""
+OFF_BY: Final = dt.timedelta(minutes=2)
+"""A difference from Telegram's Date that is too large for a slow answer to be its cause. Then nothing is sent."""
 _UNEVEN: Final = dt.timedelta(seconds=1)
 _SLEW: Final = dt.timedelta(milliseconds=5)
 

@@ -33,7 +33,8 @@ _FORGET_AFTER: Final = dt.timedelta(days=1)
 _STOP_SECONDS: Final = 5.0
 _TURN_SECONDS: Final = 1.0
 _WRITE_SECONDS: Final = 4.0
-_LIVING: Final = dt.timedelta(minutes=1)
+LIVING: Final = dt.timedelta(minutes=1)
+"""The largest age of a heartbeat at which its service counts as running, also if the service is very busy."""
 _SIGN_AGAIN: Final = dt.timedelta(minutes=1)
 
 
@@ -169,8 +170,8 @@ def journals(*, now: dt.datetime) -> list[str]:
 
 
 def living(*, now: dt.datetime) -> QuerySet[Heartbeat]:
-    """The services with a heartbeat within the last minute, so that a very busy service counts, too."""
-    return Heartbeat.objects.filter(beat_at__gt=now - _LIVING)
+    """The services that count as running."""
+    return Heartbeat.objects.filter(beat_at__gt=now - LIVING)
 
 
 def _version() -> str:

@@ -19,6 +19,8 @@ log = structlog.stdlib.get_logger(__name__)
 _T = TypeVar("_T")
 AGAIN_SECONDS: Final = 5
 """The wait after which people and programs may try again during an outage."""
+STUCK_SECONDS: Final = 10.0
+"""The time after which work without an answer shows that the database hangs: longer than any wait for a lock."""
 _START_AGAIN_SECONDS: Final = 1.0
 
 

@@ -5,8 +5,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from django.db import connection
+
+HEALTH_SECONDS: Final = 3.0
+"""The limit for the queries of health and metrics, which must answer while the database hangs, too."""
 
 
 @contextmanager

@@ -19,6 +19,8 @@ UPDATES_AT_ONCE: Final = 100
 """Most updates in one answer to getUpdates."""
 UPDATES_KEPT_HOURS: Final = 24
 """The time after which Telegram deletes an update that nobody has fetched."""
+DELETABLE_HOURS: Final = 48
+"""The time within which a bot can delete a message of a private chat, its own or the person's."""
 MESSAGES_PER_SECOND: Final = 30
 """Messages of one bot a second, over all chats."""
 MESSAGES_PER_CHAT: Final = 1

@@ -5,9 +5,8 @@ import datetime as dt
 import pytest
 
 from companion.clinics.ids import new_id
-from companion.delivery.settling import ABSENT
 from companion.schedules.models import AttemptOutcome, Message, Status
-from companion.schedules.reasons import Reason
+from companion.schedules.reasons import NO_TRACE, Reason
 from tests.builders import a_clinic, a_message, a_patient, an_attempt
 from tests.web.signed_in import signed_in, soon, words
 
@@ -117,7 +116,7 @@ def test_a_message_of_which_telegram_shows_no_trace_says_so_and_may_still_arrive
     clinic = a_clinic()
     failed = {"status": Status.FAILED, "reason": Reason.OUTCOME_UNKNOWN, "ended_at": soon(-1), "no_trace_at": soon(-1)}
     message = a_message(a_patient(clinic), None, due_at=soon(-1), tries=1, **failed)
-    an_attempt(message, outcome=AttemptOutcome.UNKNOWN, note=f"cut; {ABSENT}")
+    an_attempt(message, outcome=AttemptOutcome.UNKNOWN, note=f"cut; {NO_TRACE}")
     client = signed_in(clinic)
 
     page = words(client.get(f"/scheduled-messages/{message.id}"))

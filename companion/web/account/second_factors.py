@@ -21,11 +21,11 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from companion import PRODUCT
 from companion.clinics.second_factors import open_secret, seal_secret
 from companion.web.account import backoff
 from companion.web.whole_page import lead_to
 
-_NAME: Final = "AI Companion Scheduler"
 _TAKEN_FOR_SECONDS: Final = 120
 """Longer than a code is valid: the codes of the period before and of the period after are accepted, too."""
 _BROKEN: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
@@ -42,7 +42,7 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no type
         return open_secret(encrypted_text)
 
     def get_totp_issuer(self) -> str:
-        return _NAME
+        return PRODUCT
 
     def build_totp_svg(self, url: str) -> str:
         return segno.make(url, micro=False).svg_inline(scale=4, border=4, light="#fff")
@@ -51,7 +51,7 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no type
         return f"Passkey {Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        entity: dict[str, str] = super().get_public_key_credential_rp_entity() | {"name": _NAME}
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity() | {"name": PRODUCT}
         return entity
 
 

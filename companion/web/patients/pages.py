@@ -37,8 +37,6 @@ from companion.web.patients.enrolling import reach_context
 from companion.web.templatetags.counts import plural
 
 PAGE_SIZE: Final = 50
-AHEAD: Final = dt.timedelta(days=731)
-"""The span of time in which a patient's page looks for coming messages."""
 SERIES: Final = 20
 """The largest number of Schedules that a patient's page names."""
 NOTES: Final = 5
@@ -120,7 +118,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     context = reach_context(patient, clinic) | {
         "language": language_name(patient.language),
         "now": now,
-        "coming": mixed(listing.page(clinic, pending, now + AHEAD, limit=5).items, now=now),
+        "coming": mixed(listing.page(clinic, pending, now + listing.AHEAD, limit=5).items, now=now),
         "past": rows(
             queries.page(of_patient.exclude(status="pending"), order="-due_at", after=None, limit=10).items,
             now=now,
