@@ -8,7 +8,7 @@ from pathlib import Path
 import companion
 
 _PRODUCT = Path(companion.__file__).parent
-_HOUSE = _PRODUCT.parent
+_PROJECT = _PRODUCT.parent
 _PYTHON = ("companion", "bench", "tests", "tools")
 _NEITHER_VERB_NOR_NOUN = frozenset(
     [
@@ -113,9 +113,9 @@ def test_no_sentence_of_the_code_reads_like_a_translation() -> None:
 
 def test_each_docstring_opens_with_a_verb_or_a_noun_and_is_no_riddle() -> None:
     found = [
-        f"{path.relative_to(_HOUSE)}:{line}: {text.splitlines()[0]}"
+        f"{path.relative_to(_PROJECT)}:{line}: {text.splitlines()[0]}"
         for room in _PYTHON
-        for path in sorted((_HOUSE / room).rglob("*.py"))
+        for path in sorted((_PROJECT / room).rglob("*.py"))
         if "migrations" not in path.parts
         for line, text in _docstrings(path)
         if _first_word(text) in _NEITHER_VERB_NOR_NOUN or _RIDDLES.search(text)
@@ -125,10 +125,10 @@ def test_each_docstring_opens_with_a_verb_or_a_noun_and_is_no_riddle() -> None:
 
 
 def test_no_document_holds_a_riddle() -> None:
-    documents = [*_HOUSE.glob("*.md"), *(_HOUSE / "docs").rglob("*.md")]
+    documents = [*_PROJECT.glob("*.md"), *(_PROJECT / "docs").rglob("*.md")]
 
     found = [
-        f"{path.relative_to(_HOUSE)}:{number}: {line}"
+        f"{path.relative_to(_PROJECT)}:{number}: {line}"
         for path in documents
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if _RIDDLES.search(line)
@@ -139,8 +139,8 @@ def test_no_document_holds_a_riddle() -> None:
 
 def test_no_tests_name_is_a_riddle() -> None:
     found = [
-        f"{path.relative_to(_HOUSE)}:{node.lineno}: {node.name}"
-        for path in sorted((_HOUSE / "tests").rglob("test_*.py"))
+        f"{path.relative_to(_PROJECT)}:{node.lineno}: {node.name}"
+        for path in sorted((_PROJECT / "tests").rglob("test_*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if node.name.startswith("test_") and _RIDDLES.search(node.name.replace("_", " "))
@@ -151,9 +151,9 @@ def test_no_tests_name_is_a_riddle() -> None:
 
 def test_a_function_is_described_in_the_imperative() -> None:
     found = [
-        f"{path.relative_to(_HOUSE)}:{node.lineno}: {text}"
+        f"{path.relative_to(_PROJECT)}:{node.lineno}: {text}"
         for room in _PYTHON
-        for path in sorted((_HOUSE / room).rglob("*.py"))
+        for path in sorted((_PROJECT / room).rglob("*.py"))
         if "migrations" not in path.parts
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (text := ast.get_docstring(node))
