@@ -119,10 +119,15 @@ def keep_answer(
 
 
 def _tell(reply: Reply, now: dt.datetime) -> None:
-    """Note for the clinic's webhooks that the patient wrote. The words themselves are left out."""
-    more = {"message": str(reply.message_id) if reply.message_id else None, "kind": str(reply.kind)}
+    """Note for the clinic's webhooks that the patient wrote. The words themselves are left out.
+
+    A reply comes after the events of the Message that it answers, and an edited reply after its first wording.
+    """
+    message = str(reply.message_id) if reply.message_id else None
+    more = {"reply": str(reply.id), "message": message, "kind": str(reply.kind)}
     more |= {"corrects": str(reply.corrects_id)} if reply.corrects_id else {}
-    outbox.tell(reply.clinic_id, Kind.REPLY, [Event(reply.id, reply.patient_id, more=more)], now=now)
+    after = reply.message_id or reply.corrects_id or reply.id
+    outbox.tell(reply.clinic_id, Kind.REPLY, [Event(after, reply.patient_id, more=more)], now=now)
 
 
 def _keep(

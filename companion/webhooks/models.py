@@ -84,7 +84,9 @@ class Delivery(models.Model):
     webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries", db_index=False)
     kind = models.CharField(max_length=20)
     subject = models.UUIDField()
-    """The message, alert or patient. Events of one subject are delivered in their order."""
+    """The message, alert or patient; of a reply the message that it answers, or its first wording. Events of one
+    subject are delivered in their order.
+    """
     patient = models.UUIDField(null=True)
     code = models.CharField(max_length=40, blank=True, default="")
     more = models.JSONField(default=dict)

@@ -27,7 +27,7 @@ TEST: Final = "test"
 
 
 def body_of(delivery: Delivery) -> str:
-    """Return the body for this event. It is the same at each try."""
+    """Return the body for this event. It is the same at each try. A reply names itself in `more`."""
     kind = Kind(delivery.kind)
     data: dict[str, object] = {_SUBJECTS[kind]: str(delivery.subject)}
     if kind not in (Kind.ALERT, Kind.CONSENT, Kind.ENROLMENT, Kind.AUDIT):

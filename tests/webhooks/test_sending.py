@@ -1,17 +1,20 @@
 """The calls of webhooks over real HTTP: signed by the standard, in order, tried again, and never to be lost."""
 
 import datetime as dt
+import json
 
 import pytest
 from standardwebhooks import WebhookVerificationError
 
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict
+from companion.schedules.models import Status
 from companion.service.clock import database_now
 from companion.webhooks import outbox, sending, webhooks
 from companion.webhooks.models import Delivery, Kind, Webhook
 from companion.webhooks.outbox import Event
-from tests.builders import NOW, a_caller, a_clinic
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
+from tests.listener.stories import a_text, comes_in, edited_to, our_message
 from tests.support.receivers import Hook, a_program
 from tests.webhooks.stories import a_webhook, an_id, calls, happens, ids, sent_off
 
@@ -136,6 +139,32 @@ def test_the_events_of_one_message_arrive_in_their_order_and_others_go_on(clinic
     failed, sent, others = Delivery.objects.order_by("number")
     assert [headers["webhook-id"] for headers, _ in meanwhile] == [str(others.id)]
     assert ids(hook)[1:] == [str(failed.id), str(sent.id)]
+
+
+def test_a_reply_comes_after_the_message_that_it_answers_and_an_edit_after_its_first_wording(
+    clinic: Clinic, hook: Hook
+) -> None:
+    bot, patient = a_bot(clinic), a_patient(clinic)
+    chat = patient.telegram_id or 0
+    message = a_message(patient, status=Status.SENT, sent_at=NOW, ended_at=NOW, telegram_message_id=77)
+    webhook, _ = a_webhook(clinic, hook, [Kind.SENT, Kind.REPLY])
+    outbox.tell(clinic.pk, Kind.SENT, [Event(message.id, patient.id)], now=NOW)
+    first, answer = a_text(chat, "Hello"), a_text(chat, "Yes", reply_to_message=our_message(chat, 77))
+    comes_in(bot, first)
+    hook.status = 422
+    sent_off(webhook, now=NOW)
+    for content in (answer, edited_to(first, "Hello!")):
+        comes_in(bot, content)
+
+    sent_off(webhook, now=NOW)
+    refused, hook.status, hook.posts = len(hook.posts), 204, []
+    sent_off(webhook, now=NOW + A_MINUTE)
+
+    told = [json.loads(body)["data"] for _, body in hook.posts]
+    about = [one.get("reply", "sent") for one in told if one["message"] == str(message.id)]
+    wording, edit = (one for one in told if one["message"] is None)
+    assert (refused, about[0], len(about)) == (2, "sent", 2)
+    assert edit["corrects"] == wording["reply"] != edit["reply"]
 
 
 def test_one_process_at_a_time_has_a_turn_and_a_killed_one_loses_it(clinic: Clinic, hook: Hook) -> None:
