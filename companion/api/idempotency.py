@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from companion.clinics.access import Caller
 from companion.clinics.ids import new_id
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.rights.copies import Erased
+from companion.service.key_ring import keyed_hashes
 
 HEADER: Final = "Idempotency-Key"
 KEPT: Final = dt.timedelta(hours=24)
@@ -48,10 +49,10 @@ def once(
     Conflict while the first call still runs, and the errors that `create` raises.
     """
     key = read_key(key)
-    digest = digest_of(call, body)
+    digests = digests_of(call, body)
     IdempotentCall.objects.filter(clinic=caller.clinic, created_at__lt=now - KEPT).delete()
-    claim = _claim(caller, key, digest, now)
-    if claim.request_hash != digest:
+    claim = _claim(caller, key, digests, now)
+    if claim.request_hash not in digests:
         raise Refused(Problem(HEADER, "This key was used with another body. Use a new key for another call."))
     if claim.status is not None:
         if claim.answer is None:
@@ -60,9 +61,14 @@ def once(
     return _run(claim, create)
 
 
-def digest_of(call: str, body: object) -> str:
-    """Return a digest that tells two calls apart. The order of a body's fields makes no difference."""
-    return hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
+def digests_of(call: str, body: object) -> list[str]:
+    """Return the digests by which a call may be stored. The first, by the key in use, is stored from now on.
+
+    The others are by former keys, and the last is without a key, as an older version stored it. The order of a body's
+    fields makes no difference. Without the secret key nobody can try out which text a stored call had.
+    """
+    written = json.dumps([call, body], sort_keys=True)
+    return [*keyed_hashes("repeated call", written), hashlib.sha256(written.encode()).hexdigest()]
 
 
 def forget(erased: Erased) -> None:
@@ -79,27 +85,27 @@ def read_key(key: str) -> str:
     return key
 
 
-def _claim(caller: Caller, key: str, digest: str, now: dt.datetime) -> IdempotentCall:
+def _claim(caller: Caller, key: str, digests: Sequence[str], now: dt.datetime) -> IdempotentCall:
     """Return the row of this key: a claim that this call may run, or an ended call. Raises Conflict while one runs."""
     fresh = IdempotentCall(
-        clinic=caller.clinic, owner_id=caller.id or caller.clinic.id, key=key, request_hash=digest, created_at=now
+        clinic=caller.clinic, owner_id=caller.id or caller.clinic.id, key=key, request_hash=digests[0], created_at=now
     )
     try:
         with transaction.atomic():
             fresh.save(force_insert=True)
     except IntegrityError:
-        return _claimed_before(fresh, now)
+        return _claimed_before(fresh, digests, now)
     return fresh
 
 
-def _claimed_before(fresh: IdempotentCall, now: dt.datetime) -> IdempotentCall:
+def _claimed_before(fresh: IdempotentCall, digests: Sequence[str], now: dt.datetime) -> IdempotentCall:
     same_key = IdempotentCall.objects.filter(clinic=fresh.clinic, owner_id=fresh.owner_id, key=fresh.key)
     with transaction.atomic():
         # A running call holds the lock of its row (see _run) until it ends. A refused call has deleted its row.
         earlier = same_key.select_for_update(skip_locked=True).first()
         if earlier is None:
             raise Conflict(_RUNNING)
-        if earlier.status is None and earlier.request_hash == fresh.request_hash:
+        if earlier.status is None and earlier.request_hash in digests:
             if earlier.created_at > now - TAKEN_OVER:
                 raise Conflict(_RUNNING)
             # The process of the earlier call has died. If it is alive after all and about to lock its row, it finds no

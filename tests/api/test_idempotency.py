@@ -3,6 +3,8 @@
 import datetime as dt
 
 import pytest
+from django.test import override_settings
+from pytest_django import Settings
 
 from companion.api import idempotency
 from companion.api.idempotency import StoredAnswer, once
@@ -13,6 +15,7 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 from tests.api.calls import Program, a_program
 from tests.api.moments import at_one_moment
 from tests.builders import a_bot, a_caller, a_patient
+from tests.clinics.rings import use_newer
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -50,6 +53,34 @@ def test_a_key_used_for_another_call_is_refused(clinic: Clinic, api: Program) ->
     api.post(f"/patients/{ana.id}/enrolment", {}, key="k")
 
     assert api.post(f"/patients/{ben.id}/enrolment", {}, key="k").status == 422
+
+
+def test_who_has_the_database_alone_can_not_try_which_text_a_call_had(clinic: Clinic, api: Program) -> None:
+    body = {"patient": str(a_patient(clinic).id), "text": "Your test is positive."}
+    api.post("/messages", body, key="k")
+    stored = IdempotentCall.objects.get().request_hash
+
+    with override_settings(SECRET_KEY="another"):
+        guessed = idempotency.digests_of("POST /api/scheduler/messages", body)
+
+    assert stored in idempotency.digests_of("POST /api/scheduler/messages", body)
+    assert stored not in guessed
+
+
+@pytest.mark.parametrize("when", ["before this key", "before keyed digests"])
+def test_a_call_from_before_a_change_of_the_digest_gets_the_first_answer(
+    clinic: Clinic, api: Program, settings: Settings, when: str
+) -> None:
+    first = api.post("/cohorts", {"name": "Diabetes"}, key="k")
+    if when == "before this key":
+        use_newer(settings)
+    else:
+        plain = idempotency.digests_of("POST /api/scheduler/cohorts", {"name": "Diabetes"})[-1]
+        IdempotentCall.objects.update(request_hash=plain)
+
+    second = api.post("/cohorts", {"name": "Diabetes"}, key="k")
+
+    assert (second.status, second.text) == (201, first.text)
 
 
 def test_two_programs_may_use_the_same_key(clinic: Clinic, api: Program) -> None:
@@ -106,7 +137,7 @@ def test_what_a_crash_left_unfinished_is_taken_over(clinic: Clinic, now: dt.date
 
 def test_one_that_was_taken_over_creates_nothing_when_it_wakes_up(clinic: Clinic, now: dt.datetime) -> None:
     caller, slow, quick = a_caller(clinic), Made(), Made()
-    claim = idempotency._claim(caller, "k", digest(), now)
+    claim = idempotency._claim(caller, "k", digests(), now)
     once(caller, "k", "POST /x", {}, quick, now=now + idempotency.TAKEN_OVER + SECOND)
 
     with pytest.raises(Conflict):
@@ -153,13 +184,13 @@ class Made:
         return StoredAnswer(201, "{}")
 
 
-def digest() -> str:
-    """The digest of the call that these tests make."""
-    return idempotency.digest_of("POST /x", {})
+def digests() -> list[str]:
+    """The digests of the call that these tests make."""
+    return idempotency.digests_of("POST /x", {})
 
 
 def a_claim(caller: Caller, *, created_at: dt.datetime) -> IdempotentCall:
     assert caller.id
     return IdempotentCall.objects.create(
-        clinic=caller.clinic, owner_id=caller.id, key="k", request_hash=digest(), created_at=created_at
+        clinic=caller.clinic, owner_id=caller.id, key="k", request_hash=digests()[0], created_at=created_at
     )
