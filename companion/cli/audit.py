@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"whole": "green", "tampered": "red", "unknown": "yellow"}
 _ADVICE: Final = {
     "tampered": "What to do: leave the database as it is. Copy it, its backups and the Journals to another place. Then "
-    "find out who could sign in to it as its owner since the newest entry before the first wrong one. docs/runbook.md "
-    "says more under AuditTrailTampered.",
+    "find out who could sign in to it as its owner since the newest entry before the first wrong entry. "
+    "docs/runbook.md says more under AuditTrailTampered.",
     "unknown": "What to do: give the named keys in COMPANION_OTHER_SECRET_KEYS and check again. If no such key was "
     "ever in use here, somebody changed these entries.",
 }

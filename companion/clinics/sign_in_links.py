@@ -89,7 +89,8 @@ def member_of_link(key: uuid.UUID, token: str) -> Member | None:
 
 
 def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | None:
-    """Accept the membership, end the link, and return the Member to sign in. If two people use the link, only one can.
+    """Accept the membership, end the link, and return the Member to sign in. The link works once, also if
+    two people use it at the same moment.
 
     Every earlier way into an invited person's account ends, since somebody else may have made the account.
     """

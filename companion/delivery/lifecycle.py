@@ -1,4 +1,4 @@
-"""Every change of a Message's status, each one guarded UPDATE, and the only way to delete Messages (`unplan`).
+"""Every change of a Message's status, each by one guarded UPDATE, and the only way to delete Messages (`unplan`).
 
 Zero rows changed means that someone was faster. The Dispatcher records the results of Attempts (`record`), closes
 Attempts whose lease ran out (`rescue`), and ends Messages that are too late (`expire`) or that a verdict ends (`end`).

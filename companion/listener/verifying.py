@@ -49,7 +49,7 @@ class Verifier:
             await asyncio.sleep(wait or self._every)
 
     async def _verify_next(self) -> float | None:
-        """Verify a Telegram ID, if there is one to verify. Return the seconds to wait if Telegram has trouble."""
+        """Verify the next Telegram ID, if there is any. Return the seconds to wait if Telegram has trouble."""
         claimed = await self._database.patiently(claim, self._bot.id)
         if claimed is None:
             return None

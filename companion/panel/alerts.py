@@ -42,7 +42,7 @@ _SAME: Final = {
     Cause.DISPATCHER_HANGS: Cause.DISPATCHER_MISSING,
     Cause.LISTENER_HANGS: Cause.LISTENER_MISSING,
 }
-"""Causes that are reported as another cause: a dispatcher that gives no answer, or hangs, is soon a missing one."""
+"""Causes that are reported as another cause: a dispatcher that gives no answer, or hangs, is soon missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,14 @@ def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:
 
 
 def _is_due(alert: Alert, status: Status, now: dt.datetime) -> bool:
-    """Return whether an alert is due now: the first one for this problem, or one because it got worse."""
+    """Return whether an alert is due now: the first alert for this problem, or an alert because it got worse."""
     if alert.told_status:
         return status == "down" != alert.told_status
     return now - alert.opened_at >= SETTLED
 
 
 def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
-    """Send an alert if one is due. A guarded UPDATE lets only one of several processes send it."""
+    """Send the alert if it is due. A guarded UPDATE lets only one of several processes send it."""
     if not _is_due(alert, "down" if alert.status == "down" else "degraded", now):
         return
     if not alert.told_status and _told_lately(clinic, alert, now):

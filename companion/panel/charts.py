@@ -41,7 +41,7 @@ class _Counts(NamedTuple):
 
 
 def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
-    """The last 24 hours; the last one is the current hour."""
+    """The last 24 hours, up to the current hour."""
     first = hour_counts.hour_of(now) - 23 * _HOUR
     counts = _hours(clinic, first, now)
     hours = [first + number * _HOUR for number in range(24)]
@@ -49,7 +49,7 @@ def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
 
 
 def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
-    """The last 30 days; the last one is today. An hour counts for the day on which it begins."""
+    """The last 30 days, up to today. An hour counts for the day on which it begins."""
     today = local(now, clinic.timezone).date()
     days = {today - dt.timedelta(days=back): _Counts() for back in range(29, -1, -1)}
     for hour, counts in _hours(clinic, hour_counts.hour_of(now - dt.timedelta(days=31)), now).items():

@@ -21,7 +21,7 @@ _ADVICE: Final = (
 
 
 def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check the channels of alerts: each clinic needs one that works without dispatcher and bot."""
+    """Check the channels of alerts: each clinic needs a channel that works without dispatcher and bot."""
     clinics = Clinic.objects.filter(pk=clinic.pk) if clinic else Clinic.objects.filter(archived_at=None)
     hooked = clinics.filter(webhooks__closed_at=None, webhooks__wishes__kind=Kind.ALERT).distinct().count()
     deaf = 0 if mailing.possible() else clinics.count() - hooked
@@ -57,7 +57,7 @@ def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[Chec
 
 
 def mail_server(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check that the mail server accepts our sign-in, if one is set."""
+    """Check that the mail server, if it is set, accepts our sign-in."""
     if not mailing.possible():
         return
     name, host = "Mail server", settings.EMAIL_HOST

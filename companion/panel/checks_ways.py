@@ -83,7 +83,7 @@ def _sign_in_service(slug: str, provider: Provider) -> CheckResult:
         advice = f"Nobody of this clinic can sign in by it. See issuer and client_secret in COMPANION_OIDC_FILE: {why}."
         return failed(Group.NETWORK, name, "not in order", advice)
     if clinic.second_factor and not provider.demands_strength:
-        advice = "The clinic demands a second step, but nothing checks that the service asks for one. Set amr or acr."
+        advice = "The clinic demands a second step, but nothing checks that the service asks for it. Set amr or acr."
         return warning(Group.NETWORK, name, "answers, and need not confirm a second step", advice)
     return ok(Group.NETWORK, name, f"answers. It must know this redirect address: {back}")
 

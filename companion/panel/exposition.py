@@ -24,7 +24,7 @@ class ClinicNumbers(Collector):
         self._clinic, self._status, self._beats, self._now = clinic, status, beats, now
 
     def collect(self) -> Iterator[Metric]:
-        """Collect all numbers; unknown ones are left out."""
+        """Collect all numbers that are known."""
         yield from self._messages()
         yield from self._services()
         yield from self._sending()

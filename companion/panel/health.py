@@ -1,4 +1,4 @@
-"""Health: whether sending works, for pages, API and commands. There are three layers; each can replace the one before:
+"""Health: whether sending works, for pages, API and commands. There are three layers; each can replace the earlier:
 
 (1) direct: the dispatcher's own answer; (2) mcp: the Control Panel in the web service; (3) database: heartbeats,
 overdue messages, recent Attempts. judge.py has the rules; the facts come from facts.py and direct.py.

@@ -24,7 +24,7 @@ _DAY: Final = dt.timedelta(days=1)
 _RATE_OVER: Final = dt.timedelta(seconds=10)
 _Values = dict[str, str | int | float | bool | None]
 _LAGS: Final = 1000
-"""The most messages over which the lag is measured: the newest ones."""
+"""The most messages over which the lag is measured, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
 
 
 def _services(now: dt.datetime) -> tuple[ServiceProcess, ...]:
-    """The running processes first; then, for each kind and host without one, the process that was last alive."""
+    """The running processes first; then, for each other kind and host, the process that was last alive."""
     beats = facts.beats(now=now)
     living = [beat for beat in beats if judge.alive(beat, now=now)]
     newest = {(beat.kind, beat.host): beat for beat in reversed(beats)}

@@ -40,7 +40,7 @@ class Report:
 
 
 def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] = ()) -> list[Report]:
-    """Check the trail of this clinic (None: of each clinic that has or had one). `last` is a head that went out.
+    """Check the trail of this clinic (None: of each clinic that has or had a trail). `last` is a head that went out.
 
     A removed clinic is named by its id. Raises Unknown for the slug of no clinic, and if `last` is given and nobody
     says for which of several clinics.

@@ -57,7 +57,7 @@ def ids_before(patient: Patient) -> list[uuid.UUID]:
 
 
 def external_ids_before(patient: Patient, among: Collection[str]) -> frozenset[str]:
-    """Return those of these external ids that belonged to patients who were merged into this one."""
+    """Return those of these external ids that belonged to patients who were merged into this patient."""
     merged = FormerPatient.objects.filter(into=patient).exclude(external_id_hash="")
     hashes = frozenset(merged.values_list("external_id_hash", flat=True))
     if not hashes:

@@ -44,7 +44,7 @@ _LANES: Final = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
 REVIEW_AFTER: Final = dt.timedelta(days=182)
 """A series without an end is reviewed after half a year, unless the person chooses another day."""
 _LOOKED_AT: Final = 1000
-"""The number of Occurrences among which one is searched that may go out."""
+"""The number of Occurrences that are searched for an Occurrence that may go out."""
 
 
 @dataclass(frozen=True, slots=True)

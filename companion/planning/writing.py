@@ -1,4 +1,4 @@
-"""Storing plans, many in one statement: create new Messages, and move planned ones. It changes no status."""
+"""Storing plans, many in one statement: create new Messages, and move planned Messages. It changes no status."""
 
 import datetime as dt
 import uuid

@@ -17,8 +17,8 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The ids that an erasure removes: of the patient, of patients who were merged into this one, of the messages, and
-    of schedules without other patients.
+    """The ids that an erasure removes: of the patient, of patients who were merged into this patient, of the messages,
+    and of schedules without other patients.
     """
 
     clinic: Clinic

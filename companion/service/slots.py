@@ -72,11 +72,11 @@ CALLS: Final = Slots(
     Altogether(10, 4, _CROWDED),
 )
 """Calls by API keys: of a clinic half of the web service's 16 threads, of all clinics 14, so that pages always open."""
-LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Wait until one has ended.")
+LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Wait until one of them has ended.")
 """Imports and exports of a clinic, by pages and programs."""
 OUTSIDE: Final = Slots(
     2,
-    "Two tests of this clinic wait for an answer. Wait until one has ended.",
+    "Two tests of this clinic wait for an answer. Wait until one of them has ended.",
     Altogether(4, 4, "Tests of several clinics wait for an answer. Try again in some seconds."),
 )
 """Tests of a clinic's webhooks, mails and bots by pages. Each waits up to ten seconds for another server."""

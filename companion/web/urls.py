@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from companion.web.control import pages as control
 from companion.web.security_txt import security_txt
 
-# A folder's own addresses begin with a slash or are empty: APPEND_SLASH is off, and no page's address ends in one.
+# A folder's own addresses begin with a slash or are empty: APPEND_SLASH is off, and no page's address ends in a slash.
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="messages")),
     path("scheduled-messages", include("companion.web.messages.urls")),

@@ -21,7 +21,7 @@ Json = Any  # a test reads it key by key
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: its status, its headers, and its JSON where it has one."""
+    """An answer: its status, its headers, and its JSON, if it has any."""
 
     status: int
     headers: dict[str, str]

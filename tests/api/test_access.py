@@ -101,7 +101,7 @@ def test_a_person_who_is_in_no_clinic_is_refused(clinic: Clinic) -> None:
     assert client.get("/api/scheduler/messages").status_code == 401
 
 
-def test_a_member_of_two_clinics_works_in_the_chosen_one(clinic: Clinic) -> None:
+def test_a_member_of_two_clinics_works_in_the_chosen_clinic(clinic: Clinic) -> None:
     other = a_clinic()
     member = a_member(clinic)
     other.members.create(user=member.user, role=Role.PROVIDER, created_at=NOW, joined_at=NOW)

@@ -42,7 +42,7 @@ def a_row_of_conversations(clinic: Clinic) -> None:
         ("/schedules", a_row_of_schedules),
     ],
 )
-def test_ten_rows_take_as_many_queries_as_one(
+def test_ten_rows_take_as_many_queries_as_a_single_row(
     clinic: Clinic, api: Program, path: str, a_row: Callable[[Clinic], None]
 ) -> None:
     a_row(clinic)

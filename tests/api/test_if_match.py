@@ -188,7 +188,7 @@ def test_any_of_several_tags_or_a_star_will_do(api: Program, schedule: str, writ
 
 
 @pytest.mark.parametrize("written", ["W/{tag}", '"x"', '""', '"a","b"', 'W/"x", W/{tag}'])
-def test_other_tags_and_weak_ones_do_not_match(api: Program, schedule: str, written: str) -> None:
+def test_other_tags_and_weak_tags_do_not_match(api: Program, schedule: str, written: str) -> None:
     header = written.format(tag=tag_at(api, schedule))
 
     assert api.patch(schedule, {"text": "Mine"}, if_match=header).status == 412
@@ -226,7 +226,9 @@ def test_without_the_header_all_is_as_it_was(clinic: Clinic, api: Program, sched
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["schedule", "message", "patient"])
-def test_of_several_changes_at_one_moment_with_one_tag_one_is_made(request: pytest.FixtureRequest, kind: str) -> None:
+def test_of_several_changes_at_one_moment_with_one_tag_one_change_is_made(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
     clinic: Clinic = request.getfixturevalue("clinic")
     api, patient = a_program(clinic), a_patient(clinic)
     path, field = {

@@ -268,7 +268,7 @@ def test_a_change_touches_only_what_it_names(clinic: Clinic, api: Program) -> No
     }
 
 
-def test_a_schedule_for_patients_becomes_one_for_a_cohort(clinic: Clinic, api: Program) -> None:
+def test_a_schedule_for_patients_becomes_a_schedule_for_a_cohort(clinic: Clinic, api: Program) -> None:
     before, cohort = planned(clinic, api), a_cohort(clinic, "Diabetes", a_patient(clinic))
 
     after = api.patch(f"/schedules/{before['id']}", {"cohort": str(cohort.id)}).json

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from companion.api.urls import api
 from companion.cli.main import SERVICES, main
 
-_HOUSE = Path(__file__).resolve().parents[2] / "companion"
+_COMPANION = Path(__file__).resolve().parents[2] / "companion"
 _UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 Code = tuple[str, str]
 """A module and the name of a function in it."""
@@ -83,7 +83,7 @@ def _code_of(view: Callable[..., object]) -> Code:
 @functools.cache
 def _module(name: str) -> tuple[dict[str, ast.AST], dict[str, str]]:
     """A module's functions and classes by name, and what its imports mean."""
-    path = _HOUSE.parent / Path(*name.split("."))
+    path = _COMPANION.parent / Path(*name.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     if not file.exists():
         return {}, {}
@@ -120,8 +120,8 @@ def _mentions(code: Code) -> Iterator[Code]:
 
 def functions_that_mention(module: str, name: str) -> Iterator[str]:
     """The product's functions with `module.name` in their code; those of the module itself, with `name`."""
-    for file in sorted(_HOUSE.rglob("*.py")):
-        own = ".".join(file.relative_to(_HOUSE.parent).with_suffix("").parts)
+    for file in sorted(_COMPANION.rglob("*.py")):
+        own = ".".join(file.relative_to(_COMPANION.parent).with_suffix("").parts)
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.FunctionDef) and any(_is_named(part, own, module, name) for part in ast.walk(node)):
                 yield f"{own}.{node.name}"

@@ -174,7 +174,7 @@ def test_the_trail_outlives_its_clinic(clinic: Clinic) -> None:
         ],
     ],
 )
-def test_no_name_of_ones_own_deceives_the_rule(clinic: Clinic, statements: list[str]) -> None:
+def test_no_table_or_function_of_the_same_name_deceives_the_rule(clinic: Clinic, statements: list[str]) -> None:
     a_trail(clinic, 1)
     act(clinic)
 

@@ -46,7 +46,7 @@ def test_processes_that_write_at_the_same_moment_make_one_whole_chain(
     assert "linden: the audit trail is whole (75 entries)" in verify().output
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite each one that writes is alone")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite only one process can write")
 def test_while_one_clinics_trail_is_chained_no_act_and_no_other_clinic_waits() -> None:
     clinic, other = a_clinic(), a_clinic()
 

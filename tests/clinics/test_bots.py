@@ -128,7 +128,7 @@ def test_only_an_admin_connects_a_bot() -> None:
         bots.connect(clinic, TOKEN, "x", sandbox=False, now=NOW, by=a_caller(clinic, Role.PROVIDER))
 
 
-def test_with_the_sandbox_on_only_its_bots_serve_and_without_it_only_real_ones() -> None:
+def test_with_the_sandbox_on_only_its_bots_serve_and_without_it_only_real_bots() -> None:
     bots.connect(a_clinic(), OTHER, "practice_bot", sandbox=True, now=NOW)
 
     assert bots.serving(sandbox=True).count() == 1

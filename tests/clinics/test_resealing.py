@@ -285,7 +285,7 @@ def test_a_lost_key_stops_commands_until_it_is_given_up(product_environment: dic
     assert AuditEntry.objects.filter(action=f"secret key {NEWER_ID} dropped").exists()
 
 
-def test_a_backup_opens_with_the_key_of_its_time_among_the_known_ones(
+def test_a_backup_opens_with_the_key_of_its_time_among_the_known_keys(
     product_environment: dict[str, str], tmp_path: Path
 ) -> None:
     a_message(a_patient(a_clinic()), text=TEXT)

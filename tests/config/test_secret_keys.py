@@ -92,7 +92,7 @@ def test_any_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     assert (own.mail_server.user, own.mail_server.password) == ("user", "secret")
 
 
-def test_a_secret_in_a_file_is_judged_like_one_in_a_variable(tmp_path: Path) -> None:
+def test_a_secret_in_a_file_is_judged_like_a_secret_in_a_variable(tmp_path: Path) -> None:
     (tmp_path / "smtp").write_text("ftp://user:secret@mail.example")
 
     with pytest.raises(ValidationError) as refusal:

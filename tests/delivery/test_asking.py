@@ -47,7 +47,7 @@ def test_in_a_longer_gap_nothing_is_asked(bot: Bot, size: int, asks: bool) -> No
     assert bool(found.question) is asks
 
 
-def test_of_two_unknown_ones_to_two_chats_each_is_asked_for_and_what_is_found_is_no_candidate_any_more(
+def test_of_two_unknown_attempts_to_two_chats_each_is_asked_for_and_a_found_number_is_no_candidate_any_more(
     bot: Bot,
 ) -> None:
     a_gap(bot.clinic, 2)

@@ -173,7 +173,7 @@ def test_a_message_begins_with_its_version_s_buttons(bot: Bot, ana: Patient) -> 
     assert (attempt.facts.edits, attempt.facts.answer_within) == (None, HOUR)
 
 
-def test_what_comes_later_gives_way_to_a_newer_one_of_its_series(bot: Bot, ana: Patient) -> None:
+def test_a_delayed_message_gives_way_to_a_newer_message_of_its_series(bot: Bot, ana: Patient) -> None:
     question = a_question(ana)
     following.say_again(question, Follow.LATER, due_at=NOW, now=NOW)
     newer = {"occurrence": "2026-12-03T09:00", "status": Status.SENT, "telegram_message_id": 79}

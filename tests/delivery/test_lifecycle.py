@@ -119,7 +119,7 @@ def test_a_message_that_is_too_late_to_be_sent_again_stays_unknown() -> None:
     assert steps.fresh(message).reason == Reason.OUTCOME_UNKNOWN
 
 
-def test_late_proof_turns_an_unknown_message_into_a_sent_one() -> None:
+def test_late_proof_turns_an_unknown_message_into_a_sent_message() -> None:
     message = a_due_message()
     attempt = begun(message)
     steps.rescue(now=LATER)

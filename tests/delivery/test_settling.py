@@ -89,7 +89,7 @@ def test_what_waits_to_be_resent_is_not_sent_again_if_the_chat_holds_it(bot: Bot
     assert fresh(message).status == Status.SENT
 
 
-def test_of_two_unknown_ones_to_one_chat_in_one_gap_nothing_is_concluded(bot: Bot) -> None:
+def test_of_two_unknown_attempts_to_one_chat_in_one_gap_nothing_is_concluded(bot: Bot) -> None:
     a_gap(bot.clinic, 2)
     first = unknown(bot.clinic, chat=5_900_000_001)
     unknown(bot.clinic, chat=5_900_000_001, at=NOW + MINUTE)
@@ -101,7 +101,7 @@ def test_of_two_unknown_ones_to_one_chat_in_one_gap_nothing_is_concluded(bot: Bo
     assert fresh(first).no_trace_at is None
 
 
-def test_an_answer_proves_nothing_once_a_second_one_to_the_chat_is_unknown(bot: Bot) -> None:
+def test_an_answer_proves_nothing_once_a_second_attempt_to_the_chat_is_unknown(bot: Bot) -> None:
     a_gap(bot.clinic, 2)
     first = unknown(bot.clinic, chat=5_900_000_001)
     question = asked(bot)

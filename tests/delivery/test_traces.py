@@ -69,7 +69,7 @@ def test_a_gap_that_others_fill_holds_no_trace_and_nothing_is_asked() -> None:
     assert traces.conclusion(case, FINAL) == NoTrace()
 
 
-def test_without_a_later_number_the_next_ones_are_asked_for_but_absence_is_not_concluded() -> None:
+def test_without_a_later_number_the_next_numbers_are_asked_for_but_absence_is_not_concluded() -> None:
     case = a_case(at(100, -10), at(102, 1), doubtful=2)
 
     assert asked_in_vain(case, FINAL) == [101, 103, 104]

@@ -115,7 +115,7 @@ def test_a_message_whose_answer_was_lost_is_found_in_its_chat(
     assert telegram.chats().count(chat_of(ana)) == 1
 
 
-def test_of_messages_that_no_chat_holds_one_is_said_to_show_no_trace_and_another_goes_again(
+def test_of_messages_that_no_chat_holds_some_are_reported_without_a_trace_and_others_are_sent_again(
     environment: dict[str, str], clinic: Clinic, telegram: StandIn
 ) -> None:
     faulty = Faulty(telegram)

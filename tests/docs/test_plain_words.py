@@ -58,6 +58,11 @@ _OF_A_THIRD_PERSON = re.compile(
 )
 """Verbs that tell what a function does. A function's docstring says it in the imperative: "Begin"."""
 _RIDDLES = re.compile(r"\b(whoever|whatever|whichever|of whom)\b", re.IGNORECASE)
+_FOR_A_NOUN = re.compile(
+    r"\bones\b|\b(this|another|new|next|last|first|second|old|older|newer|earlier|later|whole|wrong|missing|former) one"
+    r"(?=[.,;:)!?\"]|$| (that|which|who|is|was|has|by|at|in|of|from|for|to|before|after|begins|waits)\b)"
+)
+"""The word "one" or "ones" in place of a noun, so that a reader must look back to know what is meant."""
 _NOT_SAID = (
     "What falls on such a day",
     "On one clock",
@@ -96,6 +101,12 @@ _NOT_SAID = (
     "all its times are over",
     "Take them out of it",
     "has another number of times",
+    "Which ones change",
+    "this one only",
+    "Don't send this one",
+    "has it already",
+    "It is done already",
+    "too late to take this back",
 )
 
 
@@ -137,13 +148,29 @@ def test_no_document_holds_a_riddle() -> None:
     assert found == []
 
 
+def test_no_line_says_one_in_place_of_a_noun() -> None:
+    documents = [*_PROJECT.glob("*.md"), *(_PROJECT / "docs").rglob("*.md"), *_PRODUCT.rglob("*.html")]
+    modules = [path for room in _PYTHON for path in (_PROJECT / room).rglob("*.py") if "migrations" not in path.parts]
+
+    found = [
+        f"{path.relative_to(_PROJECT)}:{number}: {line}"
+        for path in sorted([*documents, *modules])
+        if path.name != Path(__file__).name
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if _FOR_A_NOUN.search(line)
+    ]
+
+    assert found == []
+
+
 def test_no_tests_name_is_a_riddle() -> None:
     found = [
         f"{path.relative_to(_PROJECT)}:{node.lineno}: {node.name}"
         for path in sorted((_PROJECT / "tests").rglob("test_*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if node.name.startswith("test_") and _RIDDLES.search(node.name.replace("_", " "))
+        if node.name.startswith("test_")
+        if _RIDDLES.search(words := node.name.replace("_", " ")) or _FOR_A_NOUN.search(words)
     ]
 
     assert found == []

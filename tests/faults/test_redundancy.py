@@ -40,7 +40,7 @@ def half_a_minute_passes_for_alerts() -> None:
     Alert.objects.update(opened_at=F("opened_at") - dt.timedelta(seconds=30))
 
 
-def test_a_killed_listener_is_missed_and_told_until_another_takes_its_place_and_a_stopped_one_is_not(
+def test_a_killed_listener_is_missed_and_told_until_another_takes_its_place_and_a_stopped_listener_is_not(
     product_environment: Mapping[str, str], clinic: Clinic
 ) -> None:
     rows = Heartbeat.objects.filter(kind=Kind.LISTENER)

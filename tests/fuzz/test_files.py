@@ -77,7 +77,7 @@ def test_any_file_of_a_patient_has_a_type_that_runs_nothing(raw: bytes) -> None:
 
 
 @fuzzed("sealed", "\x01", "\x02")
-def test_no_made_up_value_is_opened_as_a_sealed_one(raw: bytes) -> None:
+def test_no_made_up_value_is_opened_as_a_sealed_value(raw: bytes) -> None:
     genuine = seal_bytes(raw, "here")
     assert unseal(seal_bytes(b"words", "here"), "here") == "words"
 

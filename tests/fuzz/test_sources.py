@@ -83,7 +83,7 @@ def test_any_page_of_a_fhir_server_gives_patients_or_says_that_it_is_down(answer
 
 
 @fuzzed("fhir_settings", "https://", "http://", "@", "?", "#", "[", ":0", " ")
-def test_any_settings_of_a_fhir_server_are_refused_or_name_one(raw: bytes) -> None:
+def test_any_settings_of_a_fhir_server_are_refused_or_name_a_server(raw: bytes) -> None:
     url, token, system, telegram = parts_of(raw, 4)
     try:
         own = fhir_source.read_settings(url, token, system, telegram)

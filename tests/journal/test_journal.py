@@ -52,7 +52,7 @@ def test_what_several_writers_noted_comes_back_in_the_order_of_time(tmp_path: Pa
     assert len(list(tmp_path.glob("*.journal"))) == 2
 
 
-def test_a_folder_keeps_its_id_and_another_one_has_another(tmp_path: Path) -> None:
+def test_a_folder_keeps_its_id_and_another_folder_has_another_id(tmp_path: Path) -> None:
     first, other = tmp_path / "first", tmp_path / "other"
     written(first)
     before = read(first).id

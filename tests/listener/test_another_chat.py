@@ -51,7 +51,7 @@ def test_not_me_tells_the_old_chat_nothing_and_leaves_one_line_for_the_clinic(bo
 
 
 def gives_another_id(bot: Bot, ana: Patient, door: str, telegram_id: int, folder: Path) -> None:
-    """Ana's Telegram ID becomes another one by this door."""
+    """Give Ana another Telegram ID by this door."""
     values = {"external_id": ana.external_id, "name": "Ana Silva", "telegram_id": telegram_id}
     if door == "API":
         assert a_program(bot.clinic).patch(f"/patients/{ana.id}", {"telegram_id": telegram_id}).status == 200
@@ -157,7 +157,7 @@ def test_a_chat_that_never_agreed_and_got_nothing_is_not_told(bot: Bot) -> None:
     assert farewells(bot) == []
 
 
-def test_what_telegram_says_of_the_old_chat_is_no_mark_of_the_new_one(bot: Bot) -> None:
+def test_telegrams_refusal_of_the_old_chat_is_no_mark_of_the_new_chat(bot: Bot) -> None:
     ana = a_patient(bot.clinic, telegram_id=CHAT)
     a_program(bot.clinic).patch(f"/patients/{ana.id}", {"telegram_id": CHAT + 1})
     message = Message.objects.get()

@@ -87,7 +87,7 @@ def test_later_can_be_asked_of_what_came_later(bot: Bot, ana: Patient) -> None:
 
 
 @pytest.mark.parametrize("number", [TAKEN, LATER])
-def test_the_same_tap_twice_is_one(bot: Bot, ana: Patient, number: int) -> None:
+def test_the_same_tap_twice_counts_once(bot: Bot, ana: Patient, number: int) -> None:
     question = a_question(ana)
     comes_in(bot, tap_on(question, number))
     before = Message.objects.count()

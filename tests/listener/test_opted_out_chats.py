@@ -109,7 +109,7 @@ def test_an_id_that_moves_to_another_patient_takes_its_stop_along_and_the_clinic
     ]
 
 
-def test_who_came_into_a_stopped_chat_by_mistake_is_reached_again_in_the_right_one(bot: Bot) -> None:
+def test_a_patient_in_a_stopped_chat_by_mistake_is_reached_again_in_the_right_chat(bot: Bot) -> None:
     stops(bot)
     by_api(bot, {"external_id": "P-1", "name": "Ana Silva", "telegram_id": CHAT})
     ana = Patient.objects.get(external_id="P-1")

@@ -126,7 +126,7 @@ def test_a_patient_enrols_by_the_link_and_agrees_by_a_tap(practice: Practice) ->
     assert (patient.telegram_id, patient.consent) == (phone.telegram_id, Consent.GIVEN)
 
 
-def test_an_edit_on_the_phone_is_heard_and_one_to_stop_is_a_stop(practice: Practice) -> None:
+def test_an_edit_on_the_phone_is_heard_and_an_edit_to_stop_is_a_stop(practice: Practice) -> None:
     patient, phone = practice.a_reached_patient()
 
     with a_listener(practice.url):

@@ -246,7 +246,7 @@ def test_a_stop_sign_alone_and_a_polite_stop_are_asked_about(language: str, text
         "STОP stop",  # one of two words mixes alphabets
     ],
 )
-def test_a_stop_with_letters_of_another_alphabet_that_look_alike_is_one(text: str) -> None:
+def test_a_stop_with_letters_of_another_alphabet_that_look_alike_is_a_stop(text: str) -> None:
     assert taken(text) is STOP
 
 

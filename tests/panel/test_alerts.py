@@ -233,15 +233,15 @@ def test_two_processes_that_look_at_once_tell_once() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
     alerts.step(clinic, BROKEN, now=NOW)
-    ones, others = Alert.objects.get(), Alert.objects.get()
+    first, second = Alert.objects.get(), Alert.objects.get()
 
-    for seen in (ones, others):
+    for seen in (first, second):
         alerts._tell(clinic, seen, NOW + SETTLED)
 
     assert len(told()) == 1
 
 
-def test_a_dispatcher_that_does_not_answer_and_one_that_is_gone_are_one_cause() -> None:
+def test_a_dispatcher_that_does_not_answer_and_a_missing_dispatcher_are_the_same_cause() -> None:
     findings = (
         Finding("down", "Messages are overdue.", Cause.DISPATCHER_MISSING),
         Finding("degraded", "It is not running.", Cause.DISPATCHER_MISSING),

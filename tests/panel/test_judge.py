@@ -117,7 +117,7 @@ def test_one_of_several_that_has_gone_without_a_goodbye_degrades_for_an_hour(kin
     assert found(60.1) == []
 
 
-def test_a_process_that_started_after_the_lost_one_takes_its_place_and_one_that_ran_before_does_not() -> None:
+def test_a_process_that_started_after_the_loss_replaces_the_lost_process_and_an_older_process_does_not() -> None:
     lost = [beat(Kind.DISPATCHER, seconds=seconds) for seconds in (120, 300)]
     started = replace(beat(Kind.DISPATCHER), started_at=ago(seconds=100))
     before = beat(Kind.DISPATCHER)
@@ -149,7 +149,7 @@ def test_a_mark_older_than_thirty_seconds_degrades() -> None:
     assert verdict(sending(marked_since=ago(seconds=31))) == "degraded"
 
 
-def test_without_a_bot_health_says_who_connects_one() -> None:
+def test_without_a_bot_health_says_who_connects_a_bot() -> None:
     assert words(sending(has_bot=False)) == "Nothing is sent: no bot is connected. An admin connects one in Settings."
 
 

@@ -116,9 +116,9 @@ def test_of_two_processes_that_send_at_once_one_does(mailbox: MailBox) -> None:
     a_member(clinic, Role.ADMIN)
     alerts.step(clinic, BROKEN, now=NOW)
     alerts.step(clinic, BROKEN, now=NOW + SETTLED)
-    ones, others = Notice.objects.get(), Notice.objects.get()
+    first, second = Notice.objects.get(), Notice.objects.get()
 
-    assert [notices._claim(notice, NOW + SETTLED) for notice in (ones, others)] == [True, False]
+    assert [notices._claim(notice, NOW + SETTLED) for notice in (first, second)] == [True, False]
 
 
 def test_a_mail_server_that_refuses_is_named_without_its_words(mailbox: MailBox) -> None:

@@ -63,11 +63,11 @@ def test_a_restart_of_the_database_is_told_to_nobody(hook: Hook, tmp_path: Path)
 
 
 def test_of_a_hosts_processes_one_tells(hook: Hook, tmp_path: Path) -> None:
-    ones, others = a_watch(tmp_path), a_watch(tmp_path)
+    first, second = a_watch(tmp_path), a_watch(tmp_path)
 
-    lasts(ones, 5)
-    lasts(others, 5)
-    for watch in (ones, others):
+    lasts(first, 5)
+    lasts(second, 5)
+    for watch in (first, second):
         watch.over(NOW + dt.timedelta(minutes=6))
 
     assert events(hook) == ["opened", "recovered"]

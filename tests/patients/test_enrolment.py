@@ -75,7 +75,7 @@ def test_a_link_works_once_and_its_own_chat_may_press_it_again() -> None:
     assert again.again
 
 
-def test_a_used_link_ends_the_patient_s_other_ones() -> None:
+def test_a_used_link_ends_the_patient_s_other_links() -> None:
     patient = an_unreached_patient()
     first, second = token_for(patient), token_for(patient)
 

@@ -183,7 +183,7 @@ def test_a_server_whose_answer_only_drips_is_cut_off(server: Server, monkeypatch
 @pytest.mark.parametrize(
     "url", ["https://a.example:99999", "https://a b.example", "https://ä.example", "https://", "x"]
 )
-def test_an_address_that_can_t_be_one_is_refused(url: str) -> None:
+def test_an_impossible_address_is_refused(url: str) -> None:
     with pytest.raises(Refused):
         configuration.set_fhir(a_caller(a_clinic(), Role.ADMIN), url, "", now=NOW)
 

@@ -171,7 +171,7 @@ def test_the_bot_speaks_the_nearest_language_it_knows() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_sync_takes_a_patient_without_a_language_or_phone_that_can_not_be_one(tmp_path: Path) -> None:
+def test_a_sync_takes_a_patient_without_an_impossible_language_or_phone(tmp_path: Path) -> None:
     clinic: Clinic = a_clinic(language="de")
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name,language,phone\nP-1,Ana,german,1\nP-2,Bo,hmn,1.7E+11\n")

@@ -69,7 +69,7 @@ def test_an_id_that_only_resembles_a_rounded_number_is_an_id() -> None:
 
 
 @pytest.mark.parametrize("unseen", UNSEEN)
-def test_an_id_that_differs_from_a_known_one_by_unseen_characters_only_is_refused_by_every_door(
+def test_an_id_that_differs_from_a_known_id_by_unseen_characters_only_is_refused_by_every_door(
     unseen: str, tmp_path: Path
 ) -> None:
     clinic = a_clinic()

@@ -205,7 +205,7 @@ def test_of_two_who_make_it_at_the_same_time_one_does(clinic: Clinic) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_made_and_planned_at_the_same_time_there_is_one_and_a_person_has_it_in_hand(clinic: Clinic) -> None:
+def test_a_message_made_by_hand_and_planned_at_the_same_time_exists_once(clinic: Clinic) -> None:
     series = a_series(clinic)
 
     at_once([partial(_made_or_not, series), partial(plan, now=at(9, 9))])

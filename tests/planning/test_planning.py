@@ -115,7 +115,7 @@ def test_a_changed_time_moves_the_planned_messages() -> None:
     assert occurrences(made.schedule) == ["2026-12-01T20:30", "2026-12-02T20:30"]
 
 
-def test_a_changed_text_reaches_the_planned_messages_and_no_sent_one() -> None:
+def test_a_changed_text_reaches_the_planned_messages_and_no_sent_message() -> None:
     clinic = a_clinic()
     made = planned(clinic, a_patient(clinic))
     sent = Message.objects.filter(schedule=made.schedule).order_by("due_at").first()
@@ -164,7 +164,7 @@ def test_a_patient_whose_zone_changes_gets_the_planned_messages_moved() -> None:
     assert first.due_at == dt.datetime(2026, 12, 2, 0, tzinfo=dt.UTC)
 
 
-def test_a_patient_who_joins_a_cohort_is_planned_and_one_who_leaves_it_unplanned() -> None:
+def test_a_patient_who_joins_a_cohort_is_planned_and_a_patient_who_leaves_it_unplanned() -> None:
     clinic = a_clinic()
     stays, joins = a_patient(clinic), a_patient(clinic)
     cohort = a_cohort(clinic, "Diabetes", stays)

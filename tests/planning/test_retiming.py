@@ -262,7 +262,7 @@ def test_what_was_skipped_at_an_hour_that_is_no_more_takes_nothing_out_that_come
     assert [name for name in occurrences(series) if name.startswith("2026-12-03")] == ["2026-12-03T09:00"]
 
 
-def test_a_days_second_one_that_was_skipped_stays_skipped_at_another_hour(clinic: Clinic) -> None:
+def test_a_days_second_occurrence_that_was_skipped_stays_skipped_at_another_hour(clinic: Clinic) -> None:
     series = a_series(clinic, recurrence=DAILY | {"times": ["09:00", "20:00"]})
     edit.skip(a_caller(clinic), series, "2026-12-03T20:00", now=NOW)
 

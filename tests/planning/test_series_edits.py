@@ -119,7 +119,7 @@ def test_a_starts_at_of_a_later_day_is_taken(clinic: Clinic, ana: Patient) -> No
         (["09:00"], "2026-12-04T09:00", ["07:00", "21:00"], "2026-12-04T07:00"),
     ],
 )
-def test_a_split_begins_with_the_chosen_one_of_a_days_times(
+def test_a_split_begins_with_the_chosen_time_of_a_day(
     clinic: Clinic, ana: Patient, times: list[str], since: str, new_times: list[str], begin: str
 ) -> None:
     made = planned(clinic, ana, recurrence=DAILY | {"times": times}).schedule

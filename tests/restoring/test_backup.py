@@ -183,7 +183,7 @@ def test_a_damaged_file_changes_nothing(damage: str, product_environment: dict[s
     assert place.tables() == 0
 
 
-def test_unencrypted_data_of_a_killed_backup_is_removed_and_a_running_ones_is_not(
+def test_unencrypted_data_of_a_killed_backup_is_removed_and_a_running_backup_s_is_not(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.DATA_DIR = tmp_path

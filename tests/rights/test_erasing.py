@@ -75,7 +75,7 @@ def test_nothing_of_a_patient_who_was_merged_is_left_once_the_survivor_is_erased
     for gone in (first, story.patient.id):
         assert admin.post(f"/patients/{gone}/merge", {"into": str(stays.id)}).status == 200
     told = admin.get(f"/patients/{stays.id}/export").json
-    assert [one["change"] for one in told["syncs"]] == ["added"]
+    assert [sync["change"] for sync in told["syncs"]] == ["added"]
 
     assert admin.post(f"/patients/{stays.id}/erase", {"name": "Ana Silva"}).status == 200
 

@@ -83,7 +83,8 @@ def test_a_packet_holds_the_buttons_that_left_and_an_answer_to_the_reminder(clin
     held = values_in(evidence_of(question))
 
     assert held["message"]["buttons"] == ["Taken", "Later"]  # type: ignore[index]  # JSON
-    assert [(one["text"], one["answers"]) for one in held["answers"]] == [("Taken", str(reminder.id))]  # type: ignore[attr-defined]
+    told = [(reply["text"], reply["answers"]) for reply in held["answers"]]  # type: ignore[attr-defined]
+    assert told == [("Taken", str(reminder.id))]
 
 
 def test_the_packet_of_a_reminder_holds_the_plan_and_who_planned_it(clinic: Clinic) -> None:
@@ -97,7 +98,7 @@ def test_the_packet_of_a_reminder_holds_the_plan_and_who_planned_it(clinic: Clin
 
     assert held["message"]["follows"] == str(question.id)  # type: ignore[index]
     assert held["plan"]["rule"] == made.recurrence  # type: ignore[index]
-    assert "schedule created" in [one["action"] for one in held["audit"]]  # type: ignore[attr-defined]
+    assert "schedule created" in [entry["action"] for entry in held["audit"]]  # type: ignore[attr-defined]
 
 
 def evidence_of(message: Message) -> str:

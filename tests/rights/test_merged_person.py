@@ -113,7 +113,7 @@ def test_a_former_chat_of_both_counts_as_agreed_if_either_had_agreed(clinic: Cli
     assert [(chat["telegram_id"], chat["agreed"]) for chat in told] == [(5_001, True)]
 
 
-def test_a_chat_that_comes_back_is_no_former_one(clinic: Clinic, api: Program) -> None:
+def test_a_chat_that_comes_back_is_no_former_chat(clinic: Clinic, api: Program) -> None:
     gone = a_patient(clinic, telegram_id=5_001)
     stays = a_patient(clinic, "Ana M. Silva", telegram_id=None)
     FormerChat.objects.create(clinic=clinic, patient=stays, telegram_id=5_001, left_at=present())
@@ -124,7 +124,7 @@ def test_a_chat_that_comes_back_is_no_former_one(clinic: Clinic, api: Program) -
     assert not FormerChat.objects.exists()
 
 
-def test_the_two_conversations_are_one(clinic: Clinic, api: Program) -> None:
+def test_the_two_conversations_become_one_conversation(clinic: Clinic, api: Program) -> None:
     gone, stays = a_patient(clinic, telegram_id=5_001), a_patient(clinic, "Ana M. Silva")
     reply = Reply.objects.create(
         clinic=clinic, patient=gone, kind="text", text="Hi", telegram_id=5_001, update_id=9, at=present()

@@ -110,7 +110,7 @@ def test_follow_ups_of_a_message_that_gives_way_are_not_sent(clinic: Clinic, api
     assert found == {repeats[0].id: Status.CANCELLED, repeats[1].id: Status.PENDING}
 
 
-def test_plans_of_both_go_on_for_the_one(clinic: Clinic, api: Program) -> None:
+def test_plans_of_both_patients_go_on_for_the_remaining_patient(clinic: Clinic, api: Program) -> None:
     gone, stays = a_patient(clinic), a_patient(clinic, "Ana M. Silva")
     tomorrow = f"{(present() + DAY).date()}T09:00"
     a_cohort(clinic, "Diabetes", gone)

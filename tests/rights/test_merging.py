@@ -109,7 +109,7 @@ def test_an_erased_patient_is_not_merged(clinic: Clinic, api: Program) -> None:
     assert "was erased" in answer.text
 
 
-def test_after_the_survivors_erasure_the_merged_one_is_erased_too(clinic: Clinic, api: Program) -> None:
+def test_after_the_survivors_erasure_the_merged_patient_is_erased_too(clinic: Clinic, api: Program) -> None:
     gone, stays = a_patient(clinic), a_patient(clinic, "Ana M. Silva")
     merged(api, gone, stays)
 

@@ -28,5 +28,5 @@ def test_shown_answers_go_and_the_questions_of_our_own_stay(monkeypatch: pytest.
 
     answers = Message.objects.filter(follow_kind=Follow.SHOWN)
     assert set(answers.values_list("buttons", flat=True)) == {None}
-    assert {str((buttons_of(one) or [])[0][0]["text"]) for one in answers} == {"✓ Taken"}
+    assert {str((buttons_of(answer) or [])[0][0]["text"]) for answer in answers} == {"✓ Taken"}
     assert Message.objects.get(pk=ours.pk).buttons == OURS

@@ -26,7 +26,7 @@ _DAY = dt.timedelta(days=1)
 
 
 def a_page_of(clinic: Clinic, wanted: MessageFilter, order: Order = "due_at") -> Plans:
-    """The plans of a list's first page and of the one after it."""
+    """The plans of a list's first page and of its second page."""
     found = queries.messages(clinic, wanted)
     first = queries.page(found, order=order, after=None, limit=10)
 

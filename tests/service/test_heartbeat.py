@@ -168,7 +168,7 @@ def test_a_service_with_nothing_to_do_writes_into_its_journal_that_it_is_at_work
     assert [sign.folders for sign in signs_in(tmp_path)] == [[journal.id]]
 
 
-def test_a_journal_that_begins_on_another_host_is_named_in_this_one_at_the_next_beat(tmp_path: Path) -> None:
+def test_a_journal_that_begins_on_another_host_is_named_in_this_journal_at_the_next_beat(tmp_path: Path) -> None:
     with writing.process_journal(tmp_path, "listener", 35) as journal, a_beating_heart():
         a_beat()
         Heartbeat.objects.create(

@@ -132,7 +132,9 @@ def test_a_child_that_does_not_stop_is_killed_in_the_end(tmp_path: Path) -> None
     assert not is_alive(stubborn.started[0])
 
 
-def test_a_child_that_falls_silent_is_started_again_and_one_that_speaks_or_never_spoke_is_not(tmp_path: Path) -> None:
+def test_a_child_that_falls_silent_is_started_again_and_a_child_that_reports_or_never_reported_is_not(
+    tmp_path: Path,
+) -> None:
     hanging, talking, mute = (Notes(tmp_path / name) for name in ("hanging", "talking", "mute"))
     commands = {
         "hanging": hanging.command(A_TALKING_CHILD.format(words=1)),

@@ -80,7 +80,7 @@ class StandIn:
     """Each call of editMessageReplyMarkup."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     _held: dict[int, Held] = field(default_factory=dict)
-    """All messages by their numbers: sent and received ones share one counter."""
+    """All messages by their numbers: sent and received messages share one counter."""
     _update_id: int = 1000
 
     def chats(self) -> list[int]:

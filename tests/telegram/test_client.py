@@ -170,7 +170,7 @@ async def test_a_refusal_keeps_telegrams_words() -> None:
     assert (outcome.reason, outcome.description) == ("blocked", "Forbidden: bot was blocked by the user")
 
 
-async def test_an_answer_in_chunks_after_an_interim_one_is_read() -> None:
+async def test_an_answer_in_chunks_after_an_interim_answer_is_read() -> None:
     raw = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     half = len(YES) // 2
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (YES[:half], YES[half:], b""))

@@ -110,7 +110,7 @@ async def test_no_proxy_stands_where_no_server_may_lie(host: str, settings: Sett
         ({"HTTP_PROXY": "http://proxy:8080"}, ""),
     ],
 )
-def test_the_proxy_is_the_set_one_or_the_environments_for_https(
+def test_the_proxy_comes_from_the_setting_or_from_the_environment_for_https(
     variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "COMPANION_SANDBOX"):

@@ -128,12 +128,12 @@ TRAPS: Mapping[str, tuple[str, dict[str, object], str]] = {
         {"frequency": "weekly", "weekdays": ["mo", "th"], "set_position": 1},
         "2026-06-08T09:00 2026-06-15T09:00",
     ),
-    "days that fall together are one before a position is picked": (
+    "days that fall together are one day before a position is picked": (
         "2026-02-01T09:00",
         {"frequency": "monthly", "month_days": [27, 30, 31], "set_position": 2},
         "2026-02-28T09:00 2026-03-30T09:00",
     ),
-    "several times a day start with the first one that is not before the start": (
+    "several times a day start with the first time that is not before the start": (
         "2026-12-01T09:00",
         {"frequency": "daily", "times": ["20:00", "08:00", "14:00"]},
         "2026-12-01T14:00 2026-12-01T20:00 2026-12-02T08:00",

@@ -40,7 +40,9 @@ def test_equal_times_of_a_day_match_first_and_the_rest_in_order(
 
 
 @given(times_of_day, times_of_day)
-def test_no_two_times_become_one_and_as_many_as_can_have_a_place(old: list[dt.time], new: list[dt.time]) -> None:
+def test_no_two_times_become_the_same_time_and_as_many_as_possible_have_a_place(
+    old: list[dt.time], new: list[dt.time]
+) -> None:
     before, after = ([dt.datetime.combine(DAY, hour) for hour in hours] for hours in (old, new))
 
     became = matched(before, after)
@@ -79,7 +81,9 @@ def test_what_an_earlier_change_left_over_takes_a_new_place_or_gives_way(
 
 
 @given(times_of_day, times_of_day, times_of_day)
-def test_no_two_names_of_a_day_become_one(old: list[dt.time], new: list[dt.time], left_over: list[dt.time]) -> None:
+def test_no_two_names_of_a_day_become_the_same_name(
+    old: list[dt.time], new: list[dt.time], left_over: list[dt.time]
+) -> None:
     before, after = (
         Times(dt.datetime.combine(DAY, day_times[0]), Recurrence(Frequency.DAILY, times=tuple(day_times)))
         for day_times in (old or [dt.time(9)], new or [dt.time(9)])

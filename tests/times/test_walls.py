@@ -19,9 +19,9 @@ wall = datetime.fromisoformat
 TRAPS: Mapping[str, tuple[str, str, str, str | None]] = {
     "an ordinary morning": ("Europe/Berlin", "2026-12-01T09:00", "2026-12-01T09:00+01:00", None),
     "Berlin skips an hour in March": ("Europe/Berlin", "2027-03-28T02:30", "2027-03-28T03:30+02:00", "dst_gap"),
-    "the hour after the skipped one is itself": ("Europe/Berlin", "2027-03-28T03:00", "2027-03-28T03:00+02:00", None),
+    "the hour after the skipped hour is itself": ("Europe/Berlin", "2027-03-28T03:00", "2027-03-28T03:00+02:00", None),
     "Berlin doubles an hour in October": ("Europe/Berlin", "2026-10-25T02:30", "2026-10-25T02:30+02:00", "dst_fold"),
-    "the hour after the doubled one comes once": ("Europe/Berlin", "2026-10-25T03:00", "2026-10-25T03:00+01:00", None),
+    "the hour after the doubled hour comes once": ("Europe/Berlin", "2026-10-25T03:00", "2026-10-25T03:00+01:00", None),
     "New York skips": ("America/New_York", "2026-03-08T02:30", "2026-03-08T03:30-04:00", "dst_gap"),
     "Sydney, in the other half of the year": (
         "Australia/Sydney",

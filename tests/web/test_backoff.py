@@ -98,7 +98,7 @@ def test_a_known_browser_is_no_way_to_guess_without_end() -> None:
     assert answers[-2:] == [429, 429]
 
 
-def test_a_cookie_of_another_persons_browser_is_no_known_one() -> None:
+def test_a_cookie_of_another_persons_browser_is_not_a_known_cookie() -> None:
     clinic = a_clinic()
     victim, thief = a_person(clinic), sign_in(a_person(clinic))
     thief.post("/accounts/logout/")
@@ -138,7 +138,7 @@ def test_who_waits_is_told_how_long() -> None:
     assert "Try again in 1 second." in words(answer)
 
 
-def test_an_unknown_name_waits_like_a_known_one() -> None:
+def test_an_unknown_name_waits_like_a_known_name() -> None:
     known, unknown = a_person(a_clinic()).user.email, "nobody@clinic.example"
 
     assert _guess(known, 10, "198.51.100.1") == _guess(unknown, 10, "198.51.100.2")
@@ -166,7 +166,7 @@ def test_an_hour_later_all_is_forgotten() -> None:
     assert _guess(member.user.email, 5) == [200] * 5
 
 
-def test_a_right_password_forgets_the_wrong_ones_before_it() -> None:
+def test_a_right_password_clears_the_count_of_wrong_passwords() -> None:
     member = a_person(a_clinic())
     _guess(member.user.email, 4)
     assert _comes_in(member)
@@ -192,7 +192,7 @@ def test_names_in_any_spelling_are_one_account() -> None:
     assert answers.count(200) == 6
 
 
-def test_addresses_of_one_household_are_one() -> None:
+def test_addresses_of_one_household_count_as_one_address() -> None:
     email = a_person(a_clinic()).user.email
 
     answers = [_try(email, address=f"2001:db8:1:2::{number:x}") for number in range(1, 12)]

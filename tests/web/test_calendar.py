@@ -186,7 +186,7 @@ def test_of_a_day_beyond_all_counting_is_said_how_far_it_was_counted() -> None:
     assert "Counted up to 14:09" in shown
 
 
-def test_a_day_of_the_list_can_be_left_to_the_next_one_and_keeps_its_filters() -> None:
+def test_a_day_of_the_list_leads_to_the_next_day_and_keeps_its_filters() -> None:
     clinic = a_clinic()
     schedule = _a_full_day(clinic)
 
@@ -217,7 +217,7 @@ def test_the_lists_filters_narrow_the_calendar() -> None:
         assert entries(client, day="2026-06-03", **asked) == [], asked
 
 
-def test_only_pending_ones_come_with_what_is_planned() -> None:
+def test_only_pending_messages_come_with_planned_messages() -> None:
     clinic = a_clinic()
     planned(clinic, a_patient(clinic))
     client = signed_in(clinic)

@@ -116,7 +116,7 @@ def test_who_has_left_the_group_is_signed_out_everywhere_at_the_next_try(issuer:
     assert not is_in(before)
 
 
-def test_ending_a_session_asks_an_old_one_for_the_password() -> None:
+def test_ending_a_session_asks_for_the_password_in_an_old_session() -> None:
     member = a_person(a_clinic())
     here, there = sign_in(member), sign_in(member)
     aged(here, began=time.time() - 3600)

@@ -150,7 +150,7 @@ def test_no_address_opens_anything_of_another_clinic() -> None:
     assert contents() == before
 
 
-def test_every_id_in_an_address_is_one_that_these_tests_know() -> None:
+def test_these_tests_know_every_id_in_an_address() -> None:
     rows = furnished().ids
 
     unknown = {

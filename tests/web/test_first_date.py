@@ -41,7 +41,7 @@ def planned(clinic: Clinic, **fields: object) -> Schedule:
     return Schedule.objects.get()
 
 
-def test_every_week_goes_on_the_weekday_of_the_date_until_one_is_ticked() -> None:
+def test_every_week_goes_on_the_weekday_of_the_date_until_a_weekday_is_ticked() -> None:
     shown = preview_of(a_clinic(), date=FRIDAY, repeat="weekly")
 
     assert "Fri 27 Nov 2037" in shown
@@ -122,7 +122,7 @@ def test_a_date_that_the_rule_does_not_give_is_said_before_planning(fields: dict
     assert sentence in preview_of(clinic, **{"date": FRIDAY} | fields)
 
 
-def test_the_year_is_left_out_where_it_is_this_one() -> None:
+def test_this_year_is_left_out() -> None:
     today = dt.datetime.now(dt.UTC).date()
     day = max(today + dt.timedelta(days=2), dt.date(today.year, 1, 3))
     other = ("mo", "tu", "we", "th", "fr", "sa", "su")[(day.weekday() + 1) % 7]

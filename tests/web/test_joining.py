@@ -242,7 +242,7 @@ def test_a_person_who_was_shut_out_gets_in_by_no_link() -> None:
     assert Client().post(link).status_code == 410
 
 
-def test_an_invited_admin_doesnt_count_as_the_last_one() -> None:
+def test_an_invited_admin_doesnt_count_as_the_last_admin() -> None:
     clinic = a_clinic()
     admin = signed_in(clinic, Role.ADMIN)
     invited(clinic, "admin")

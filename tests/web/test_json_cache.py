@@ -64,7 +64,7 @@ def test_a_value_may_be_replaced_and_last_longer_or_for_ever() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_use_a_code_at_the_same_moment_one_is_refused() -> None:
+def test_of_two_people_who_use_a_code_at_the_same_moment_one_person_is_refused() -> None:
     taken = at_once([lambda: cache.add("code", "y", 60)] * 4)
 
     assert sorted(taken) == [False, False, False, True]

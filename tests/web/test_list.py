@@ -36,7 +36,7 @@ def test_overdue_comes_first_then_next_then_later_then_earlier() -> None:
     assert _order(shown, "Overdue", "Otto", "Next", "Nina", "Later", "Lena", "Earlier", "Edith")
 
 
-def test_a_message_that_was_sent_a_moment_ago_is_no_next_one() -> None:
+def test_a_message_that_was_sent_a_moment_ago_is_not_the_next_message() -> None:
     clinic = a_clinic_by_day()
     a_message(a_patient(clinic, "Nina Berg"), due_at=soon(10))
     a_message(a_patient(clinic, "Jana Berg"), due_at=soon(0), status=Status.SENT)
@@ -186,7 +186,7 @@ def test_the_live_part_is_the_rows_alone() -> None:
     assert "Ana Silva" in words(answer)
 
 
-def test_a_line_that_changed_can_be_told_from_one_that_did_not() -> None:
+def test_a_changed_line_differs_from_an_unchanged_line() -> None:
     clinic = a_clinic_by_day()
     message = a_message(a_patient(clinic), due_at=soon())
     client = signed_in(clinic)

@@ -165,7 +165,7 @@ def test_a_clinic_demands_a_second_step_of_admins_or_of_all(demand: str, led: tu
     assert tuple(answer.status_code == 302 and answer["Location"] == "/accounts/2fa/" for answer in answers) == led
 
 
-def test_a_member_without_one_is_told_why_and_goes_on_afterwards() -> None:
+def test_a_member_without_a_second_step_is_told_why_and_goes_on_afterwards() -> None:
     client = sign_in(_demanding("all")[1])
 
     shown = words(client.get("/scheduled-messages", follow=True))

@@ -112,7 +112,7 @@ def test_a_wrong_password_carries_out_nothing() -> None:
     assert not ApiKey.objects.exists()
 
 
-def test_a_person_without_a_password_sets_one_before_what_is_sensitive() -> None:
+def test_a_person_without_a_password_sets_a_password_before_a_sensitive_act() -> None:
     member = a_person(a_clinic(), Role.ADMIN)
     member.user.set_unusable_password()
     member.user.save()

@@ -28,7 +28,7 @@ def _hours_old(client: Client, hours: float) -> None:
     aged(client, began=time.time() - hours * 3600)
 
 
-def test_a_password_is_hashed_by_argon2_also_one_that_was_hashed_before() -> None:
+def test_a_password_is_hashed_by_argon2_also_if_it_was_hashed_otherwise_before() -> None:
     member = a_person(a_clinic())
     member.user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000)
     member.user.save()
@@ -146,7 +146,7 @@ def test_the_cookie_ends_with_the_browser() -> None:
     assert client.cookies["sessionid"]["max-age"] == ""
 
 
-def test_a_person_sees_their_sessions_and_ends_one() -> None:
+def test_a_person_sees_their_sessions_and_ends_a_session() -> None:
     clinic = a_clinic()
     member = a_person(clinic)
     here = sign_in(member, HTTP_USER_AGENT="Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/130.0")

@@ -95,7 +95,7 @@ def test_a_draft_that_a_forgotten_tab_keeps_is_not_the_other_clinics(tabs: Clien
     assert not Draft.objects.exists()
 
 
-def test_a_form_of_an_archived_clinic_does_not_fall_to_the_next_one(
+def test_a_form_of_an_archived_clinic_does_not_fall_to_the_next_clinic(
     tabs: Client, first: Clinic, second: Clinic
 ) -> None:
     tab = opened(tabs, "/settings", "name", "/settings/clinic")

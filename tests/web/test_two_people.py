@@ -365,7 +365,7 @@ DONE = ("alerts' addressee changed", "patient source set: fhir", "sandbox bot co
     ],
     ids=["alert contact", "source", "bot"],
 )
-def test_of_several_who_save_one_small_form_at_one_moment_one_is_heard(
+def test_of_several_people_who_save_a_small_form_at_the_same_moment_one_person_s_form_is_saved(
     transactional_db: None, settings: Settings, stands_at: str, path: str, field: str, values: list[str]
 ) -> None:
     settings.SANDBOX_ON = True

@@ -73,7 +73,7 @@ def test_a_message_whose_next_try_is_over_due_stands_under_overdue() -> None:
     assert "Trying again" not in shown
 
 
-def test_overdue_messages_stand_above_waiting_ones() -> None:
+def test_overdue_messages_stand_above_waiting_messages() -> None:
     clinic = a_clinic_by_day()
     a_message(a_patient(clinic, "Otto"), due_at=soon(-2))
     _tried(clinic, AttemptOutcome.TRANSIENT)

@@ -113,7 +113,7 @@ def test_ten_receivers_of_one_clinic_leave_threads_for_others() -> None:
     assert list(then) == list(others)
 
 
-def test_slow_receivers_of_many_clinics_leave_half_of_the_threads_to_quick_ones() -> None:
+def test_slow_receivers_of_many_clinics_leave_half_of_the_threads_to_quick_receivers() -> None:
     slow: dict[uuid.UUID, Waiting] = {}
     for _ in range(20):
         slow |= _waiting(an_id(), 10, is_slow=True)
@@ -147,7 +147,7 @@ def test_before_a_clinic_that_waits_each_other_clinic_gets_at_most_one_thread() 
     assert len(before) == len(set(before)) == 20
 
 
-def test_a_clinic_without_a_thread_comes_before_one_that_has_some() -> None:
+def test_a_clinic_without_a_thread_comes_before_a_clinic_with_threads() -> None:
     """Even if the other clinic got its threads longer ago, because its receivers are slow."""
     busy, quiet = an_id(), an_id()
     ready = _waiting(busy, 1) | _waiting(quiet, 1)

@@ -179,7 +179,7 @@ def test_one_process_at_a_time_has_a_turn_and_a_killed_one_loses_it(clinic: Clin
     assert len(hook.posts) == 1
 
 
-def test_many_calls_share_a_connection_and_one_that_ends_between_costs_none(clinic: Clinic) -> None:
+def test_many_calls_share_a_connection_and_the_end_of_a_connection_costs_no_call(clinic: Clinic) -> None:
     with a_program(keeps=3) as hook:
         webhook, secret = a_webhook(clinic, hook)
         happens(clinic, times=10)

@@ -11,7 +11,7 @@ _NEVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
-    """Return whether the element's period, if it has one, has begun and is not over.
+    """Return whether the element's period has begun and is not over, or whether it has no period.
 
     `now` has the zone in which dates without a zone are meant. A start or end that can't be read is ignored.
     """

@@ -23,7 +23,7 @@ class RunState(models.TextChoices):
     RUNNING = "running", "Under way"
     DONE = "done", "Done"
     SOURCE_DOWN = "source_down", "The source could not be read whole: nothing was changed"
-    ENDED = "ended", "Ended midway; the next one begins where the last whole one did"
+    ENDED = "ended", "Ended midway; the next sync begins where the last complete sync began"
 
 
 class PatientSource(models.Model):
