@@ -97,7 +97,10 @@ def test_the_service_is_asked_for_the_demanded_kind(relay: Relay, settings: Sett
     assert "acr_values=gold+silver" in Client().get(LOGIN)["Location"]
 
 
-@pytest.mark.parametrize(("auth_time", "proves"), [(None, False), (-3600, False), (-5, True)])
+@pytest.mark.parametrize(
+    ("auth_time", "proves"),
+    [(None, False), (-3600, False), (-5, True), (86_400, False), pytest.param(10**400, False, id="beyond all numbers")],
+)
 def test_a_service_may_have_to_say_when_the_person_proved_it(
     relay: Relay, linden: Clinic, settings: Settings, auth_time: int | None, proves: bool
 ) -> None:

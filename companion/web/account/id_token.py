@@ -7,7 +7,7 @@ import jwt
 
 from companion.clinics.provider_calls import Calls
 
-_LEEWAY_SECONDS: Final = 30
+LEEWAY_SECONDS: Final = 30
 """The largest tolerated difference between this machine's clock and the service's."""
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a private key. A signature by the client's secret (HS256), and a token without any, are refused."""
@@ -28,7 +28,7 @@ def read(token: str, *, keys_url: str, issuer: str, client_id: str, nonce: str) 
         audience=client_id,
         # The service's name for itself may end with a slash, or not.
         issuer=(issuer.rstrip("/"), f"{issuer.rstrip('/')}/"),
-        leeway=_LEEWAY_SECONDS,
+        leeway=LEEWAY_SECONDS,
         options={"require": list(_NEEDED)},
     )
     if claims.get("azp", client_id) != client_id:

@@ -190,7 +190,7 @@ def _sign_in(request: HttpRequest, slug: str, claims: dict[str, object]) -> Http
         return redirect("account_inactive")
     wanted = str(request.session.get(_NEXT) or reverse("messages"))
     is_signed_in = request.user.is_authenticated and request.user.pk == member.user.pk
-    if is_signed_in and _is_fresh_sign_in(claims, now.timestamp(), must_tell=_known(slug).auth_time):
+    if is_signed_in and is_fresh_sign_in(claims, now.timestamp(), must_tell=_known(slug).auth_time):
         request.session[PROVED] = now.timestamp()
         proof.renew(request)
         resumed: HttpResponseBase | None = resume_request(request) if STATE_SESSION_KEY in request.session else None
@@ -209,10 +209,16 @@ def _too_weak(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "account/too_weak.html", {"provider": _known(slug)}, status=403)
 
 
-def _is_fresh_sign_in(claims: dict[str, object], now: float, *, must_tell: bool) -> bool:
-    """Return whether the person signed in at the service lately. A service that need not say when is trusted."""
+def is_fresh_sign_in(claims: dict[str, object], now: float, *, must_tell: bool) -> bool:
+    """Return whether the person signed in at the service lately. A service that need not say when is trusted.
+
+    An instant in the future, as of a service that counts in milliseconds, says nothing.
+    """
     at = claims.get("auth_time", None if must_tell else now)
-    return isinstance(at, int | float) and now - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    if not isinstance(at, int | float):
+        return False
+    # Comparisons also take numbers that are too large to be subtracted.
+    return now - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT < at <= now + id_token.LEEWAY_SECONDS
 
 
 def _known(slug: str) -> Provider:
