@@ -21,7 +21,7 @@ from companion.cli.web_server import listening
 
 _CHILDREN: Final = ("dispatcher", "listener", "web")
 _WAIT_SECONDS: Final = 60.0
-_LOOK_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,16 @@ def _prepare(*, demo: bool) -> _Prepared:
 
 
 def _protect_trail() -> None:
-    """Say it if the audit trail was not protected. Patients' messages don't wait until it is."""
+    """Print a notice if the audit trail was not protected. Patients' messages don't wait until it is."""
     from companion.cli import prepare
     from companion.clinics.refusals import Conflict
 
     try:
-        said = prepare.protect_trail()
+        notice = prepare.protect_trail()
     except Conflict as refusal:
-        said = str(refusal)
-    if said:
-        click.echo(said, err=True)
+        notice = str(refusal)
+    if notice:
+        click.echo(notice, err=True)
 
 
 def _commands() -> dict[str, list[str]]:
@@ -149,7 +149,7 @@ def _wait_for(true: Callable[[], bool], stop: threading.Event, *, seconds: float
     while not true():
         if time.monotonic() > until:
             return False
-        if stop.wait(_LOOK_SECONDS):
+        if stop.wait(_POLL_SECONDS):
             return True
     return True
 

@@ -19,7 +19,7 @@ from companion.clinics.refusals import Conflict
 from companion.service.online import in_a_free_moment
 
 TABLE: Final = "clinics_auditentry"
-_SAID: Final = "the audit trail is append-only"
+_REFUSAL: Final = "the audit trail is append-only"
 # An entry gets its place in the chain once; an entry from before the chain gets its seal then, too. A TRUNCATE of the
 # empty table passes. It is asked for by schema and name: a session could put a table of the same name before it.
 _BODY: Final = f"""
@@ -40,7 +40,7 @@ _BODY: Final = f"""
                 RETURN NULL;
             END IF;
         END IF;
-        RAISE EXCEPTION '{_SAID}' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION '{_REFUSAL}' USING ERRCODE = 'insufficient_privilege';
     END
     """  # noqa: S608 (our own names)
 _POSTGRESQL: Final = (
@@ -226,7 +226,7 @@ def statements_to_make() -> list[str]:
         columns = [column.name for column in connection.introspection.get_table_description(cursor, TABLE)]
     kept = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in columns if name not in _CHAINED)
     return [
-        f"CREATE TRIGGER {name} {rule.replace('%(others_kept)s', kept)} BEGIN SELECT RAISE(ABORT, '{_SAID}'); END"
+        f"CREATE TRIGGER {name} {rule.replace('%(others_kept)s', kept)} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
         for name, rule in _SQLITE.items()
     ]
 

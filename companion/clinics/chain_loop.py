@@ -21,7 +21,7 @@ from companion.service.error_place import kind_and_place
 from companion.service.timeouts import database_within
 
 log = structlog.stdlib.get_logger(__name__)
-_LOOK_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 10.0
 """The longest time until entries of other processes, such as a command, are chained."""
 _REST_SECONDS: Final = 1.0
 """The pause between two rounds, so that many acts in a row are chained together."""
@@ -59,7 +59,7 @@ def chain_once(noted: dict[uuid.UUID, int]) -> None:
 def _run(stop: threading.Event) -> None:
     noted: dict[uuid.UUID, int] = {}
     while not stop.is_set():
-        chain.rung.wait(_LOOK_SECONDS)
+        chain.rung.wait(_POLL_SECONDS)
         chain.rung.clear()
         _try(noted)
         stop.wait(_REST_SECONDS)

@@ -129,7 +129,7 @@ def _first_steps() -> list[Processor]:
 
 
 def _last_steps(*, json: bool) -> list[Processor]:
-    look: Processor = (
+    render: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json
         else structlog.dev.ConsoleRenderer(
@@ -138,7 +138,7 @@ def _last_steps(*, json: bool) -> list[Processor]:
     )
 
     def last(logger: WrappedLogger, method: str, event: EventDict) -> str:
-        return redact(str(look(logger, method, event)))
+        return redact(str(render(logger, method, event)))
 
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,

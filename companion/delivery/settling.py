@@ -82,7 +82,7 @@ def next_step(search: Search, *, now: dt.datetime) -> Step | None:
         return None
     conclusion = traces.conclusion(evidence.case_of(attempt, bot, search.lease), now)
     if isinstance(conclusion, NoTrace):
-        return _settle_as_absent(attempt, now)
+        return _note_absence(attempt, now)
     if isinstance(conclusion, Wait) and conclusion.until:
         return Step(attempt.pk, look_again=min(conclusion.until, now + search.lease))
     [facts] = store.facts([attempt.message_id], now=now)
@@ -137,7 +137,7 @@ def _unknown(question: Question) -> Attempt | None:
     return rows.select_related("message").first()
 
 
-def _settle_as_absent(attempt: Attempt, now: dt.datetime) -> Step:
+def _note_absence(attempt: Attempt, now: dt.datetime) -> Step:
     note = f"{attempt.note}; {NO_TRACE}" if attempt.note else NO_TRACE
     Attempt.objects.filter(pk=attempt.pk).update(note=note[:100])
     return Step(attempt.pk, resent=lifecycle.leave_no_trace(attempt, now=now))

@@ -22,7 +22,7 @@ from companion.telegram.methods import delete_message
 from companion.telegram.outcomes import Kind, Outcome
 
 log = structlog.get_logger(__name__)
-_LOOK_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 5.0
 _GAP_SECONDS: Final = 0.2
 """The time between two deletions, so that most of the bot's slots are left for sending."""
 _AGAIN: Final = dt.timedelta(seconds=30)
@@ -44,7 +44,7 @@ class Deleter:
             bots = [bot for bot in self._bots() if bot.clinic in clinics]
             done = [await self._delete_some(bot) for bot in bots if self._may_call(bot)]
             if not any(done):
-                await rest(self.ring, _LOOK_SECONDS)
+                await rest(self.ring, _POLL_SECONDS)
 
     def _may_call(self, bot: BotRow) -> bool:
         dispatcher = self._dispatcher

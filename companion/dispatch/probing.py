@@ -55,12 +55,12 @@ class Prober:
         if step.look_again is not None:
             self._put_off_until[step.attempt] = step.look_again
         elif step.question is None:
-            self._settled(step)
+            self._report(step)
         else:
             await self._ask(step.question)
         return 0
 
-    def _settled(self, step: Step) -> None:
+    def _report(self, step: Step) -> None:
         log.info("telegram shows no trace of a message", attempt=str(step.attempt), resent=step.resent)
         if step.resent:
             self._runner.wake()

@@ -44,7 +44,7 @@ _RUNNERS_SECONDS: Final = 20.0
 """The longest time that a stop waits for the answers on the wire and for writing them down. Together with the other
 waits it stays below supervise.GRACE_SECONDS. Answers that can't be written down end as outcome_unknown.
 """
-_LOOK_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 _THREAD_SECONDS: Final = 2.0
 
 
@@ -149,7 +149,7 @@ class Service:
         until = time.monotonic() + _RUNNERS_SECONDS
         working = {task for _, task in self.runners.values()}
         while working and time.monotonic() < until:
-            _, working = await asyncio.wait(working, timeout=_LOOK_SECONDS)
+            _, working = await asyncio.wait(working, timeout=_POLL_SECONDS)
             if self.ledger.hindered() and not any(runner.has_open for runner, _ in self.runners.values()):
                 return
 

@@ -102,9 +102,9 @@ def entries_in(content: bytes) -> Content:
     found: list[Entry] = []
     checksum = 0
     for line in content.splitlines(keepends=True):
-        said, _, body = line.removesuffix(b"\n").partition(b" ")
+        stated, _, body = line.removesuffix(b"\n").partition(b" ")
         checksum = zlib.crc32(body, checksum)
-        if not line.endswith(b"\n") or said != b"%08x" % checksum:
+        if not line.endswith(b"\n") or stated != b"%08x" % checksum:
             return Content(found, undamaged=False)
         try:
             found.append(_decoder.decode(body))

@@ -12,42 +12,42 @@ from companion.listener.updates import Wrote
 from companion.listener.urgent import asks_for_help
 
 
-def wrote(chat: Chat, said: Wrote, update_id: int) -> None:
+def wrote(chat: Chat, incoming: Wrote, update_id: int) -> None:
     """Handle a text, or content without text."""
-    judged = _judge(chat, said, said.at)
-    reply = replies.keep_text(chat, said, update_id)
+    judged = _judge(chat, incoming, incoming.at)
+    reply = replies.keep_text(chat, incoming, update_id)
     _stop_or_ask(chat, judged, "patient: STOP")
-    if judged is Verdict.STOP and said.is_text:
+    if judged is Verdict.STOP and incoming.is_text:
         return
     # Only a text counts as an answer: nobody can know whether a photo or a sticker is meant as an answer.
     if reply.kind == ReplyKind.TEXT and (question := awaited_by(chat, reply)):
         following.answered(question, now=chat.now)
         inbox.answered(question, now=chat.now)
-    _to_staff(chat, reply, said.words)
+    _to_staff(chat, reply, incoming.words)
 
 
-def corrected(chat: Chat, said: Wrote, update_id: int) -> None:
+def corrected(chat: Chat, incoming: Wrote, update_id: int) -> None:
     """Handle an edited message: staff reads both wordings. An edit answers no question and undoes no STOP.
 
     If the first wording never came in, the edited message is handled as a new message.
     """
-    first = replies.first_wording(chat, said)
+    first = replies.first_wording(chat, incoming)
     if first is None:
-        return wrote(chat, said, update_id)
-    if replies.says_already(first, said) or replies.moved(first, said, update_id, now=chat.now):
+        return wrote(chat, incoming, update_id)
+    if replies.says_already(first, incoming) or replies.moved(first, incoming, update_id, now=chat.now):
         return None
-    judged = _judge(chat, said, first.at)
-    reply = replies.keep_correction(first, said, update_id, now=chat.now)
+    judged = _judge(chat, incoming, first.at)
+    reply = replies.keep_correction(first, incoming, update_id, now=chat.now)
     _stop_or_ask(chat, judged, "patient: STOP, by editing a message")
-    return _to_staff(chat, reply, said.words)
+    return _to_staff(chat, reply, incoming.words)
 
 
-def _judge(chat: Chat, said: Wrote, written_at: dt.datetime) -> Verdict:
+def _judge(chat: Chat, incoming: Wrote, written_at: dt.datetime) -> Verdict:
     """Judge whether the words are a STOP. The open question is looked for only if the verdict depends on it."""
     languages = {*chat.languages, chat.client_language}
-    judged = verdict(said.words, languages, question_open=True)
+    judged = verdict(incoming.words, languages, question_open=True)
     if judged is Verdict.ASK and not question_open(chat, written_at):
-        return verdict(said.words, languages, question_open=False)
+        return verdict(incoming.words, languages, question_open=False)
     return judged
 
 

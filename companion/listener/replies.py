@@ -34,61 +34,61 @@ def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
     return reply
 
 
-def first_wording(chat: Chat, said: Wrote) -> Reply | None:
+def first_wording(chat: Chat, incoming: Wrote) -> Reply | None:
     """Return the first wording of an edited message; None if it never came in."""
-    if said.message_id is None:
+    if incoming.message_id is None:
         return None
     in_chat = Reply.objects.filter(
-        clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=said.message_id, corrects=None
+        clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=incoming.message_id, corrects=None
     )
     # A tap carries the number of our message, and not a number of its own: leave taps out.
-    written = in_chat.exclude(kind=ReplyKind.TAP).filter(at__gte=said.at - ONE_BOT_FOR)
+    written = in_chat.exclude(kind=ReplyKind.TAP).filter(at__gte=incoming.at - ONE_BOT_FOR)
     return written.order_by("-at").first()
 
 
-def says_already(first: Reply, said: Wrote) -> bool:
+def says_already(first: Reply, incoming: Wrote) -> bool:
     """Return whether the edit changed nothing that staff sees: Telegram also reports other changes of a message."""
-    return _newest(first).text == said.text and not _brings_a_file(first, said)
+    return _newest(first).text == incoming.text and not _brings_a_file(first, incoming)
 
 
-def moved(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> bool:
+def moved(first: Reply, incoming: Wrote, update_id: int, *, now: dt.datetime) -> bool:
     """Store the latest place of a live location. Return whether the edit is a live location that moved.
 
     A live location may move every few seconds. So only its first place and its latest place are kept, as two Replies.
     """
-    if said.content is None or said.content.kind not in _PLACES:
+    if incoming.content is None or incoming.content.kind not in _PLACES:
         return False
     newest = _newest(first)
-    if not newest.text.startswith(f"[{said.content.kind}]"):
+    if not newest.text.startswith(f"[{incoming.content.kind}]"):
         return False
-    if not said.content.summary:
+    if not incoming.content.summary:
         # The place can't be read. Keep the last place.
         return True
     if newest is first:
-        keep_correction(first, said, update_id, now=now)
+        keep_correction(first, incoming, update_id, now=now)
     else:
-        newest.text, newest.at, newest.update_id = said.text, said.edited_at or said.at, update_id
+        newest.text, newest.at, newest.update_id = incoming.text, incoming.edited_at or incoming.at, update_id
         newest.save(update_fields=["text", "at", "update_id"])
     return True
 
 
-def keep_correction(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> Reply:
+def keep_correction(first: Reply, incoming: Wrote, update_id: int, *, now: dt.datetime) -> Reply:
     """Store a later wording of this Reply, with the same patient and Message."""
-    brings_a_file = _brings_a_file(first, said)
+    brings_a_file = _brings_a_file(first, incoming)
     reply = Reply.objects.create(
         clinic_id=first.clinic_id,
         patient_id=first.patient_id,
         message_id=first.message_id,
-        kind=ReplyKind.TEXT if said.is_text else ReplyKind.OTHER,
-        text=said.text,
+        kind=ReplyKind.TEXT if incoming.is_text else ReplyKind.OTHER,
+        text=incoming.text,
         telegram_id=first.telegram_id,
         telegram_message_id=first.telegram_message_id,
         update_id=update_id,
-        at=said.edited_at or said.at,
+        at=incoming.edited_at or incoming.at,
         corrects=first,
     )
     if brings_a_file:
-        _note_file(reply, said)
+        _note_file(reply, incoming)
     _tell(reply, now)
     return reply
 
@@ -157,16 +157,16 @@ def _newest(first: Reply) -> Reply:
     return first.corrections.order_by("-at", "-id").first() or first
 
 
-def _brings_a_file(first: Reply, said: Wrote) -> bool:
+def _brings_a_file(first: Reply, incoming: Wrote) -> bool:
     """Return whether the edit brings another file than before."""
-    file = said.content.file if said.content else None
+    file = incoming.content.file if incoming.content else None
     before = Media.objects.filter(Q(reply=first) | Q(reply__corrects=first)).order_by("-came_at").first()
     return file is not None and (before is None or before.file_id != file.file_id)
 
 
-def _note_file(reply: Reply, said: Wrote) -> None:
-    if said.content and said.content.file:
-        media.note(reply, said.content.kind, said.content.file)
+def _note_file(reply: Reply, incoming: Wrote) -> None:
+    if incoming.content and incoming.content.file:
+        media.note(reply, incoming.content.kind, incoming.content.file)
 
 
 def _answered(chat: Chat, message_id: int | None) -> Message | None:

@@ -36,7 +36,7 @@ class Verdict(Enum):
     """Ordinary words, for staff."""
 
 
-class _Said(Enum):
+class _StopWords(Enum):
     """The result of looking for STOP words in a text."""
 
     CERTAIN = auto()
@@ -59,13 +59,13 @@ _ENDS: Final = re.compile("[.!?;。؟۔।॥։။።፧⸮‽՞❓❔❗❕\n\r
 _ASKS: Final = re.compile("[?؟፧⸮‽՞❓❔\u037e¿]")
 _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
 # Letters in white on a black circle or square, which NFKC leaves as they are.
-_FRAMED: Final = {first + place: 0x41 + place for first in (0x1F150, 0x1F170) for place in range(26)}
+_FRAMED: Final = {first + position: 0x41 + position for first in (0x1F150, 0x1F170) for position in range(26)}
 _LONG_DRAWN: Final = re.compile(r"(\w)\1{2,}")
 # In the order of LOOK_ALIKES.
 _ALPHABETS: Final = tuple(map(re.compile, ("[a-z\xdf-\u024f]", "[\u0370-\u03ff]", "[\u0400-\u052f]")))
 _TO_ALPHABET: Final = tuple(
-    {ord(letter): row[place] for row in LOOK_ALIKES if row[place] != "·" for letter in row if letter != "·"}
-    for place in range(len(_ALPHABETS))
+    {ord(letter): row[position] for row in LOOK_ALIKES if row[position] != "·" for letter in row if letter != "·"}
+    for position in range(len(_ALPHABETS))
 )
 
 
@@ -75,18 +75,20 @@ def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verd
     `languages` are the languages of the chat's patients and of their Telegram. A STOP word that has another meaning
     somewhere counts only in these languages. `question_open` is True if the chat has yet to answer a question.
     """
-    said = _readable(text)
-    if command := _COMMAND.fullmatch(said.strip()):
+    readable = _readable(text)
+    if command := _COMMAND.fullmatch(readable.strip()):
         return Verdict.STOP_AND_STAFF if _bare(command[1]) else Verdict.STOP
-    first, rest = _split(said)
-    found = _stop_in(said, languages)
-    whole = found is not _Said.NOTHING
+    first, rest = _split(readable)
+    found = _stop_in(readable, languages)
+    whole = found is not _StopWords.NOTHING
     if not whole:
         found = _stop_in(first, languages)
-    if found is _Said.NOTHING:
-        probable = _is_stop_sign(text, said) or _asks_politely(said) or _asks_politely(first)
+    if found is _StopWords.NOTHING:
+        probable = _is_stop_sign(text, readable) or _asks_politely(readable) or _asks_politely(first)
         return Verdict.ASK if probable else Verdict.WORDS
-    if (found is _Said.ORDINARY and question_open) or _is_question(first, said if whole else rest, whole=whole):
+    if (found is _StopWords.ORDINARY and question_open) or _is_question(
+        first, readable if whole else rest, whole=whole
+    ):
         return Verdict.ASK
     return Verdict.STOP if whole else Verdict.STOP_AND_STAFF
 
@@ -124,10 +126,10 @@ class _Split(NamedTuple):
     rest: str
 
 
-def _split(said: str) -> _Split:
-    begins = next((at for at, char in enumerate(said) if char.isalnum()), len(said))
-    end = _ENDS.search(said, begins)
-    return _Split(said[: end.end()], said[end.end() :]) if end else _Split(said, "")
+def _split(readable: str) -> _Split:
+    begins = next((at for at, char in enumerate(readable) if char.isalnum()), len(readable))
+    end = _ENDS.search(readable, begins)
+    return _Split(readable[: end.end()], readable[end.end() :]) if end else _Split(readable, "")
 
 
 def _is_question(first: str, rest: str, *, whole: bool) -> bool:
@@ -147,34 +149,34 @@ def _asks(sentence: str) -> bool:
     return opens or any(f" {part} " in f" {words} " for part in _PARTS)
 
 
-def _stop_in(said: str, languages: Iterable[str]) -> _Said:
+def _stop_in(readable: str, languages: Iterable[str]) -> _StopWords:
     """Look for a text that has only STOP words, once or several times."""
     # A Turkish keyboard writes "unsubscrıbe".
-    bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(said))).replace("ı", "i")
+    bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(readable))).replace("ı", "i")
     if not _ONLY_STOP_WORDS.fullmatch(bare):
-        return _Said.NOTHING
+        return _StopWords.NOTHING
     words = set(_STOP_WORD.findall(bare))
     if not words <= ORDINARY_ELSEWHERE:
-        return _Said.CERTAIN
-    written = _LONG_DRAWN.sub(r"\1", _joined(_cased(said)))
+        return _StopWords.CERTAIN
+    written = _LONG_DRAWN.sub(r"\1", _joined(_cased(readable)))
     if written != bare:
         # The right accents make it a STOP word; other accents make another word ("dừng": stop, "dùng": to take).
-        return _Said.CERTAIN if set(written.split()) <= _WITH_ACCENTS else _Said.NOTHING
+        return _StopWords.CERTAIN if set(written.split()) <= _WITH_ACCENTS else _StopWords.NOTHING
     spoken = {_primary(language) for language in languages}
     in_their_language = any(words & _FOLDED.get(language, frozenset()) for language in spoken)
-    return _Said.ORDINARY if in_their_language else _Said.NOTHING
+    return _StopWords.ORDINARY if in_their_language else _StopWords.NOTHING
 
 
-def _is_stop_sign(text: str, said: str) -> bool:
+def _is_stop_sign(text: str, readable: str) -> bool:
     """Return whether the message is a stop sign without any words."""
-    return not _bare(said) and any(sign in text for sign in STOP_SIGNS)
+    return not _bare(readable) and any(sign in text for sign in STOP_SIGNS)
 
 
-def _asks_politely(said: str) -> bool:
+def _asks_politely(readable: str) -> bool:
     """Return whether the text has only STOP words and a "please", each in any language."""
-    written = " " + _LONG_DRAWN.sub(r"\1", _cased(said)) + " "
+    written = " " + _LONG_DRAWN.sub(r"\1", _cased(readable)) + " "
     without = _PLEASE.sub(" ", written)
-    return without != written and _stop_in(without, STOP_WORDS) is not _Said.NOTHING
+    return without != written and _stop_in(without, STOP_WORDS) is not _StopWords.NOTHING
 
 
 def _cased(text: str) -> str:

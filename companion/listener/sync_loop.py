@@ -21,7 +21,7 @@ from companion.service.clock import database_now
 from companion.service.error_place import kind_and_place
 
 log = structlog.get_logger(__name__)
-LOOK_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 5.0
 """The longest time from a member's "Sync now" to the start of the sync."""
 AT_ONCE: Final = 3
 """The largest number of syncs at once, so that the database has room for patients' messages."""
@@ -30,7 +30,7 @@ AT_ONCE: Final = 3
 class SyncLoop:
     """A thread that starts the syncs, and one thread for each running sync."""
 
-    def __init__(self, every: float = LOOK_SECONDS, clock: Callable[[], dt.datetime] = database_now) -> None:
+    def __init__(self, every: float = POLL_SECONDS, clock: Callable[[], dt.datetime] = database_now) -> None:
         self._every: Final = every
         self._clock: Final = clock
         self._stop: Final = threading.Event()

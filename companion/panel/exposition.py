@@ -28,7 +28,7 @@ class ClinicNumbers(Collector):
         yield from self._messages()
         yield from self._services()
         yield from self._sending()
-        yield from self._looked()
+        yield from self._measured()
 
     def _messages(self) -> Iterator[Metric]:
         messages = self._status.messages
@@ -87,7 +87,7 @@ class ClinicNumbers(Collector):
         yield _gauge("bot_rate_per_second", "The bot's Attempts a second, over ten seconds.", status.rate.per_second)
         yield _gauge("bot_rate_limit_per_second", "The bot's limit.", status.rate.limit)
 
-    def _looked(self) -> Iterator[Metric]:
+    def _measured(self) -> Iterator[Metric]:
         database, telegram, machine = self._status.database, self._status.telegram, self._status.machine
         known = (
             ("bot_accepted", "1 while Telegram accepts the bot's token.", telegram.get("accepted"), 1),

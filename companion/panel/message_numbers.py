@@ -33,7 +33,7 @@ from companion.telegram.outcomes import Trace
 _SENT_WITHIN: Final = 60.0
 _HEARD_WITHIN: Final = 5.0
 """The seconds in which the listener stores messages that came in between."""
-_LOOK: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 _FAR: Final = 1_000_000
 """A distance so large that no message has such a number yet."""
 _NO_PROOF: Final = "Don't rely on the proof of unknown outcomes, and tell the makers of this product."
@@ -172,4 +172,4 @@ def _take_slot(bot: Bot) -> None:
 def _wait(done: Callable[[], bool], seconds: float) -> None:
     until = time.monotonic() + seconds
     while not done() and time.monotonic() < until:
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)

@@ -27,7 +27,7 @@ log = structlog.stdlib.get_logger(__name__)
 _EVERY_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 2.0
 _DATABASE_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 60.0
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _round(outage: Outage) -> None:
     with database_within(_DATABASE_SECONDS):
         now = database_now()
         _apart(partial(outage.remember, now=now))
-    with database_within(_LOOK_SECONDS):
+    with database_within(_POLL_SECONDS):
         check_once()
     # This comes after the checks: on SQLite the clock is read without the database, so it doesn't show an outage.
     outage.over(machine_now())

@@ -30,7 +30,7 @@ SILENCE_SECONDS: Final = 60.0
 
 Children report every 5 s, and later only if the database makes them wait.
 """
-_LOOK_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 _LONGEST_PASSED: Final = 1.0
 """The longest time counted between two checks. If more time passes, this process itself was stopped, not a child."""
 _SHORTEST_PAUSE: Final = 0.5
@@ -58,7 +58,7 @@ def supervise(
         ]
         checked = time.monotonic()
         try:
-            while not stop.wait(_LOOK_SECONDS):
+            while not stop.wait(_POLL_SECONDS):
                 now = time.monotonic()
                 passed, checked = min(now - checked, _LONGEST_PASSED), now
                 for child in children:

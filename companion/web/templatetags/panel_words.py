@@ -93,5 +93,5 @@ def code_marks(words: str) -> SafeString:
     return format_html_join(
         "",
         "{}",
-        ((format_html("<code>{}</code>", piece) if place % 2 else piece,) for place, piece in enumerate(pieces)),
+        ((format_html("<code>{}</code>", piece) if index % 2 else piece,) for index, piece in enumerate(pieces)),
     )
