@@ -36,8 +36,9 @@ def shut(user: User) -> None:
     end_sessions(user)
 
 
-def end_sessions(user: User) -> None:
-    """Sign the person out everywhere."""
-    sessions = UserSession.objects.filter(user_id=user.pk)
+def end_sessions(user: User, *, but: str | None = None) -> int:
+    """Sign the person out everywhere but in the session of the key `but`. Returns the number of ended sessions."""
+    sessions = UserSession.objects.filter(user_id=user.pk).exclude(session_key=but or "")
     Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
-    sessions.delete()
+    ended: int = sessions.delete()[0]
+    return ended

@@ -141,7 +141,7 @@ def _has_joined_elsewhere(member: Member) -> bool:
 
 def by_link(member: Member) -> str:
     """Return the session's value for a sign-in by a link of this membership."""
-    return f"{_LINK}{member.clinic_id}"
+    return f"{_LINK}{member.pk}"
 
 
 def came_by_link(came_by: object) -> bool:
@@ -160,7 +160,9 @@ def memberships(user: User, came_by: object) -> QuerySet[Member]:
     mine = mine.select_related("clinic", "user")
     if came_by == PROVIDER:
         return mine
-    linked = Q(clinic=str(came_by).removeprefix(_LINK)) if came_by_link(came_by) else Q(pk=None)
+    # The value names the membership and not the clinic: if the person of the link stopped at the second step, another
+    # person may sign in to the same session.
+    linked = Q(pk=str(came_by).removeprefix(_LINK)) if came_by_link(came_by) else Q(pk=None)
     return mine.filter(linked | ~Q(clinic__slug__in=list(settings.OIDC_PROVIDERS)))
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Demand, Role
@@ -23,8 +24,18 @@ _SEALED: Final = ("secret", "seed")
 
 def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Return whether the person has an authenticator app or a passkey. Recovery codes alone don't count."""
+    return bool(_factors_of(user.pk).exists())
+
+
+def is_the_only_one(authenticator: Authenticator) -> bool:
+    """Return whether this app or passkey is the person's only second factor."""
+    return [one.pk for one in _factors_of(authenticator.user_id)] == [authenticator.pk]
+
+
+def _factors_of(user: int | None) -> QuerySet[Authenticator]:
     kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=kinds).exists())
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user_id=user, type__in=kinds)
+    return found
 
 
 def is_missing(caller: Caller, user: AbstractBaseUser | AnonymousUser) -> bool:

@@ -83,8 +83,12 @@ def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
 
 
 def member_of_link(key: uuid.UUID, token: str) -> Member | None:
-    """Find the membership of a valid link. The link stays valid, so that a page can ask first."""
-    member = Member.objects.filter(pk=key, user__is_active=True).select_related("user", "clinic").first()
+    """Find the membership of a valid link. The link stays valid, so that a page can ask first.
+
+    A link into an archived clinic opens nothing: accepting it would only end the person's password.
+    """
+    open_ones = Member.objects.filter(pk=key, user__is_active=True, clinic__archived_at=None)
+    member = open_ones.select_related("user", "clinic").first()
     return member if member and _Tokens(member).check_token(member.user, token) else None
 
 

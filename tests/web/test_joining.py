@@ -264,3 +264,15 @@ def test_an_act_that_is_rolled_back_tells_nobody(
         transaction.set_rollback(True)
 
     assert mail.outbox == []
+
+
+def test_a_link_into_an_archived_clinic_is_over_and_ends_no_password() -> None:
+    linden = a_clinic(name="Linden")
+    eva = with_a_password(invited(linden))
+    birch = a_clinic(name="Birch")
+    member = invited(birch)
+    link = path(operators_link(member, now=NOW))
+    Clinic.objects.filter(pk=birch.pk).update(archived_at=NOW)
+
+    assert [Client().get(link).status_code, Client().post(link).status_code] == [410, 410]
+    assert opens(eva, linden)

@@ -10,7 +10,7 @@ from companion.clinics import members
 from companion.clinics.models import ApiKey, Clinic, Member
 from companion.clinics.sign_in_links import operators_link
 from tests.builders import NOW, a_clinic, a_member
-from tests.web.accounts import PASSWORD, a_person, aged, is_in, sign_in
+from tests.web.accounts import PASSWORD, a_person, aged, is_in, sign_in, with_an_app
 from tests.web.provider import the_service_says, through_the_service
 from tests.web.signed_in import signed_in, words
 
@@ -130,3 +130,19 @@ def test_an_invitation_elsewhere_makes_another_account(issuer: str, linden: Clin
 
     assert invited.user != Member.objects.get(clinic=linden).user
     assert signed_in(birch).get("/settings").status_code == 200
+
+
+def test_a_link_opens_the_clinic_of_a_service_for_its_own_person_alone(linden: Clinic) -> None:
+    """Eva stops at the second step of her link; then another person signs in by a password in her browser."""
+    eva, nora = a_person(linden), a_person(linden)
+    Clinic.objects.update(slug="elsewhere")
+    with_an_app(sign_in(eva))
+    Clinic.objects.update(slug="linden")
+    eva.user.refresh_from_db()
+    browser = Client()
+    browser.post("/sign-in/" + operators_link(eva, now=NOW).partition("/sign-in/")[2])
+
+    browser.post("/accounts/logout/")
+    sign_in(nora, client=browser)
+
+    assert browser.get("/scheduled-messages").status_code == 403

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from click.testing import CliRunner
 from django.core import mail
 from django.test import Client
@@ -276,3 +277,31 @@ def test_the_operator_resets_the_account_of_a_person_who_lost_the_second_step() 
     fresh.post("/sign-in/" + printed.strip().partition("/sign-in/")[2])
     assert is_in(fresh)
     assert "account reset" in acts_of(clinic)
+
+
+def test_a_session_from_before_the_first_second_step_opens_nothing_any_more() -> None:
+    clinic = a_clinic(second_factor="all")
+    member = a_person(clinic)
+    thief, owner = sign_in(member), sign_in(member)
+
+    secret = with_an_app(owner)
+
+    assert (is_in(owner), is_in(thief)) == (True, False)
+    assert "sessions ended" in acts_of(clinic)
+    late = sign_in(member)
+    late.post(SECOND_STEP, {"code": app_code(secret, steps=1)})
+    assert is_in(late)
+
+
+def test_a_further_second_step_leaves_the_sessions_that_had_one() -> None:
+    member = a_person(a_clinic())
+    owner = sign_in(member)
+    secret = with_an_app(owner)
+    elsewhere = sign_in(member)
+    elsewhere.post(SECOND_STEP, {"code": app_code(secret, steps=1)})
+    passkey = Authenticator.objects.create(user=member.user, type="webauthn", data={"name": "Mine", "credential": {}})
+    request = owner.get("/accounts/2fa/").wsgi_request
+
+    authenticator_added.send(sender=Authenticator, request=request, user=member.user, authenticator=passkey)
+
+    assert (is_in(owner), is_in(elsewhere)) == (True, True)

@@ -10,8 +10,8 @@ from django.test import Client
 
 from companion.clinics.models import ApiKey, Member, Role
 from companion.clinics.sign_in_links import operators_link
-from tests.builders import NOW, a_clinic, a_patient
-from tests.web.accounts import PASSWORD, a_person, aged, sign_in
+from tests.builders import NOW, a_clinic, a_member, a_patient
+from tests.web.accounts import PASSWORD, a_person, aged, app_code, sign_in, with_an_app
 from tests.web.signed_in import words
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +124,24 @@ def test_a_person_without_a_password_sets_a_password_before_a_sensitive_act() ->
 
     assert "Set a password first" in words(answer)
     assert not ApiKey.objects.exists()
+
+
+def test_a_first_password_asks_an_old_session_for_the_second_step_that_the_person_has() -> None:
+    """The thief of a session would otherwise set a password, and confirm all sensitive acts with it."""
+    clinic = a_clinic()
+    member = a_member(clinic, Role.ADMIN)
+    client = Client()
+    client.post("/sign-in/" + operators_link(member, now=NOW).partition("/sign-in/")[2])
+    secret = with_an_app(client)
+    aged(client, began=time.time() - 3600, proved=0)
+    typed = {"password1": PASSWORD, "password2": PASSWORD}
+
+    asked = [client.get("/accounts/password/set/"), client.post("/accounts/password/set/", typed)]
+    member.user.refresh_from_db()
+    before = member.user.has_usable_password()
+    client.post("/accounts/2fa/reauthenticate/", {"code": app_code(secret, steps=1)})
+    member.user.refresh_from_db()
+
+    assert [answer["Location"] for answer in asked] == ["/accounts/reauthenticate/"] * 2
+    assert PASSWORD not in str(dict(client.session))
+    assert (before, member.user.has_usable_password()) == (False, True)

@@ -18,6 +18,7 @@ from companion.clinics.access import Caller
 from companion.clinics.members import CAME_BY, caller_of_member, came_by_link
 from companion.clinics.models import Member, Role
 from companion.clinics.proofs import PROVED
+from companion.clinics.second_factors import is_the_only_one
 from companion.service.clock import database_now
 from companion.web.account import devices, proof
 
@@ -38,8 +39,14 @@ def connect() -> None:
     authentication_failed.connect(_second_step_failed)
 
 
-def _factor_added(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+def _factor_added(sender: object, request: HttpRequest, user: User, authenticator: Authenticator, **_: object) -> None:
     _factors_changed(user, f"{_FACTORS[authenticator.type]} added")
+    if is_the_only_one(authenticator):
+        # The other sessions began with a password or a link alone. A clinic that requires a second step must not be
+        # opened by them.
+        with transaction.atomic():
+            if accounts.end_sessions(user, but=request.session.session_key):
+                record(user, "sessions ended")
 
 
 def _factor_removed(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:

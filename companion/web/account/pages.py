@@ -2,11 +2,14 @@
 
 import uuid
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
+from allauth.account.views import password_set
 from django.contrib import messages as flash
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,10 +18,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from companion.clinics.ids import as_uuid
 from companion.clinics.members import CAME_BY, SESSION_CLINIC, by_link, memberships
+from companion.clinics.proofs import is_fresh
 from companion.clinics.refusals import Unknown
 from companion.clinics.sign_in_links import member_of_link, redeem_link
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, came_from, page
+from companion.web.account import proof
 
 
 @never_cache
@@ -48,6 +53,19 @@ def sign_in_by_link(request: HttpRequest, key: uuid.UUID, token: str) -> HttpRes
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Explain how to get a new link. The product sends no mail: an admin hands out the link."""
     return render(request, "account/forgotten.html")
+
+
+def set_password(request: HttpRequest) -> HttpResponseBase:
+    """Set a first password by allauth's page.
+
+    In an old session, a person with a passkey or an app first confirms their identity. Otherwise the thief of a session
+    could set a password, and then confirm all sensitive acts with it.
+    """
+    is_old = request.user.is_authenticated and not is_fresh(request, now=database_now())
+    if is_old and get_adapter().get_reauthentication_methods(request.user):
+        return proof.ask(request)
+    answer: HttpResponseBase = password_set(request)
+    return answer
 
 
 def no_email_page(request: HttpRequest) -> HttpResponse:

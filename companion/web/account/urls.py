@@ -10,6 +10,7 @@ urlpatterns = [
     # allauth would send an e-mail from each of these pages, and accounts here work without e-mail.
     path("accounts/password/reset/", pages.forgotten, name="password_forgotten"),
     re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.no_email_page),
+    path("accounts/password/set/", pages.set_password),
     path("accounts/sessions/", sessions.index, name="sessions"),
     path("accounts/sessions/end", sessions.end, name="sessions_end"),
     path("accounts/oidc/cancelled", provider.cancelled, name="socialaccount_login_cancelled"),
