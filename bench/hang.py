@@ -28,7 +28,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
                 (f"{kind}, {dispatchers}, {silence}", str(unknown), f"{after:.1f} s", table.ratio(after, plain))
             )
     head = ("dispatchers, silence", f"unknown of {_BACKLOG}", "others sent after", "of a plain drain")
-    note = "hang: requests are taken and not answered; close: each line is closed once the request was read."
+    note = "hang: requests are taken and not answered; close: each connection is closed after the request was read."
     table.show(f"Hang: {seconds:.0f} s of silence at {_ALLOWED} a second", head, rows, note)
 
 

@@ -25,7 +25,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
                 lags = [table.ms(table.quantile(timed, part)) for part in (0.5, 0.99, 1)]
                 now = [table.ms(table.quantile(by_hand, part)) for part in (0.5, 1)]
                 rows.append((f"{kind}, {pending:,}", *lags, *now))
-    note = "Send now counts from before the click is carried out; it waits for one of the 30 slots a second, too."
+    note = "Send now is measured from the click on. It waits for one of the 30 slots a second, too."
     table.show(f"Lag: {_PER_SECOND} messages a second for {seconds} s", _HEAD, rows, note)
 
 

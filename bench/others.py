@@ -96,7 +96,7 @@ def _timed() -> Iterator[None]:
 
 
 async def main(which: str, place: str, url: str, count: int) -> None:
-    global _session, _all_sent  # noqa: PLW0603  (jobs are found by their name, hence what they need is the module's)
+    global _session, _all_sent  # noqa: PLW0603  (jobs are found by their names, so they need variables of the module)
     _all_sent = asyncio.Event()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as _session:
         await {"apscheduler": with_apscheduler, "procrastinate": with_procrastinate}[which](place, url, count)
@@ -104,5 +104,5 @@ async def main(which: str, place: str, url: str, count: int) -> None:
 
 if __name__ == "__main__":
     # Imported by its name: the jobs of a module __main__ couldn't be found again.
-    own = importlib.import_module("bench.others")
-    asyncio.run(own.main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))
+    module = importlib.import_module("bench.others")
+    asyncio.run(module.main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))

@@ -17,5 +17,5 @@ def run(grounds: Grounds, *, quick: bool) -> None:
             for name in found[0]
         ]
         head = ("query", *(f"{pending:,}" for pending in sizes), "largest / smallest")
-        note = "Beside what is pending lie a fifth as many that have ended, and a tenth as many patients."
+        note = "For ten pending messages there are two messages that have ended, and one patient."
         table.show(f"Queries on {kind}, by pending messages", head, rows, note)

@@ -46,8 +46,8 @@ def time_all(pending: int) -> Figures:
     for span, status in (("week", ""), ("month", ""), ("month", Status.FAILED.value)):
         asks[f"calendar: a {span}, {status or 'all'}"] = _calendar(clinic, now, span, status)
     asks["counts on the chips"] = lambda: queries.counts(clinic, now=now)
-    asks["one message"] = _one(clinic)
-    asks["look at the next 50"] = _look(clinic, now)
+    asks["one message"] = _message(clinic)
+    asks["look at the next 50"] = _next_facts(clinic, now)
     asks["next ready"] = lambda: store.next_ready(clinic.id)
     return {name: _median(ask) for name, ask in asks.items()}
 
@@ -71,19 +71,19 @@ def _calendar(clinic: Clinic, now: dt.datetime, span: str, status: str) -> Calla
     )
 
 
-def _one(clinic: Clinic) -> Callable[[], object]:
+def _message(clinic: Clinic) -> Callable[[], object]:
     message = Message.objects.order_by("id")[0].id
     return lambda: queries.message(clinic, message)
 
 
-def _look(clinic: Clinic, now: dt.datetime) -> Callable[[], object]:
-    def look() -> None:
+def _next_facts(clinic: Clinic, now: dt.datetime) -> Callable[[], object]:
+    def read() -> None:
         with transaction.atomic():
             at = now + dt.timedelta(hours=4)
             if len(store.facts(store.next_in_line(clinic.id, {}, _IN_A_ROUND, now=at), now=at)) != _IN_A_ROUND:
-                raise RuntimeError("there was too little in line")
+                raise RuntimeError("too few messages were waiting")
 
-    return look
+    return read
 
 
 def _median(ask: Callable[[], object]) -> float:

@@ -22,7 +22,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
             most = [str(_most_in_a_second(found)) for found in (times, slots)]
             rows.append((f"{kind}, {dispatchers}", f"{mean:.1f}/s", table.ratio(mean, _ALLOWED), *most))
     head = ("dispatchers", "mean", "of the limit", "most in any second", "by their slots")
-    note = "A server that has to wait for a core sees all at once what came meanwhile; the slots are the Attempts' own."
+    note = "If the server waits for a core, it then sees several arrivals at once. The slots are those of the Attempts."
     table.show(f"Rate: a backlog at the default {_ALLOWED} a second, {seconds} s", head, rows, note)
 
 

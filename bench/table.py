@@ -24,7 +24,7 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 
 def ratio(ours: float, baseline: float) -> str:
-    """Return how many times the baseline."""
+    """Return our figure as a multiple of the baseline."""
     return f"{ours / baseline:.2f}"
 
 

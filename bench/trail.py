@@ -15,8 +15,9 @@ def run(grounds: Grounds, *, quick: bool) -> None:
     with telegram() as server:
         rows += [_drains(grounds, kind, server, messages, rounds) for kind in KINDS]
     note = (
-        "A POST plans a message; both kinds take turns in one process. Its entry is sealed in its transaction, and "
-        f"chained after it by a thread. The drain's dispatcher chains {messages // 10:,} entries of others meanwhile."
+        "A POST plans a message; POSTs with and without the trail take turns in one process. The entry of a POST is "
+        "sealed in its transaction, and chained afterwards by a thread. The drain's dispatcher chains "
+        f"{messages // 10:,} entries of others meanwhile."
     )
     title = f"The audit trail: the median of {posts:,} POSTs; {messages:,} due messages, best of {rounds}"
     table.show(title, ("", "with it", "without", "ratio"), rows, note)

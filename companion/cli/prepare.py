@@ -42,8 +42,8 @@ _OTHER_KEY: Final = (
     "Give back that key. If the variable is not set, the key is in the file secret_key in the data folder."
 )
 _BROUGHT_BACK: Final = (
-    "The database didn't keep the audit trail append-only, and does so again. Found: {gone}. `companion audit verify` "
-    "finds what was done meanwhile."
+    "The database had not kept the audit trail append-only ({gone}). Now it does again. `companion audit verify` "
+    "finds changes that were made meanwhile."
 )
 _LOST_KEY: Final = (
     "Data here was sealed with a COMPANION_SECRET_KEY ({lost}) that is none of the keys known here ({known}): its "

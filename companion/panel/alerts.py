@@ -35,7 +35,7 @@ _URGENT_WORDS: Final = (
 )
 _WEBHOOK_WORDS: Final = (
     "A webhook's receiver takes no calls, so your program doesn't hear what happens. Mend it within a day, or open "
-    "the webhook again if it is closed: Settings, Webhooks. It then gets what it missed."
+    "the webhook again if it is closed: Settings, Webhooks. It then gets the missed calls."
 )
 _SAME: Final = {
     Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING,
