@@ -28,7 +28,7 @@ def test_a_click_opens_the_message_at_the_side_and_escape_returns_to_its_row(
         a_message(a_patient(clinic, name), due_at=soon())
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
-    second = page.locator(".line .open").nth(1)
+    second = page.locator(".entry .open").nth(1)
 
     second.focus()
     page.keyboard.press("Enter")
@@ -45,7 +45,7 @@ def test_what_is_done_at_the_side_comes_back_to_the_list(page: Page, live_server
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
 
-    page.locator(".line .open").click()
+    page.locator(".entry .open").click()
     page.locator("#panel").get_by_role("button", name="Don't send").click()
 
     expect(page.get_by_text("The message to Ana Silva won't be sent.")).to_be_visible()
@@ -74,7 +74,7 @@ def test_a_change_shows_in_its_place_and_new_rows_are_announced_not_moved(page: 
     page.clock.install()
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?patient={old.patient_id}")
-    expect(page.locator(".line")).to_have_count(1)
+    expect(page.locator(".entry")).to_have_count(1)
     stop_the_clock(page)
 
     Message.objects.update(status=Status.SENT, sent_at=soon(0))
@@ -82,10 +82,10 @@ def test_a_change_shows_in_its_place_and_new_rows_are_announced_not_moved(page: 
     a_message(old.patient, due_at=soon(20))
     page.clock.run_for(11_000)
 
-    expect(page.locator(".line .badge")).to_have_text("Sent")
-    expect(page.locator(".line")).to_have_count(1)
+    expect(page.locator(".entry .badge")).to_have_text("Sent")
+    expect(page.locator(".entry")).to_have_count(1)
     page.get_by_role("button", name="1 update").click()
-    expect(page.locator(".line")).to_have_count(2)
+    expect(page.locator(".entry")).to_have_count(2)
 
 
 def test_sending_now_counts_down_and_can_be_stopped(page: Page, live_server: LiveServer) -> None:
@@ -117,12 +117,12 @@ def test_the_calendar_goes_on_by_keys_and_shows_a_message_at_its_side(page: Page
 
     page.keyboard.press("ArrowLeft")
     page.wait_for_url("**/calendar?span=week&day=2026-06-07")
-    page.locator(".line .open").click()
+    page.locator(".entry .open").click()
     expect(page.locator("#panel h1")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.locator(".line .open")).to_be_focused()
+    expect(page.locator(".entry .open")).to_be_focused()
     page.get_by_label("Patient's name or id").press("t")
-    page.locator(".line .open").press("t")
+    page.locator(".entry .open").press("t")
 
     page.wait_for_url("**/calendar?span=week")
 
@@ -136,7 +136,7 @@ def test_without_a_connection_the_page_says_so_and_offers_nothing(page: Page, li
     page.context.set_offline(True)
 
     expect(page.locator("#offline")).to_contain_text("No connection. As of")
-    expect(page.locator(".line").get_by_role("button", name="Don't send")).to_be_disabled()
+    expect(page.locator(".entry").get_by_role("button", name="Don't send")).to_be_disabled()
     page.context.set_offline(False)
     expect(page.locator("#offline")).to_be_hidden()
 
@@ -205,7 +205,7 @@ def test_on_a_phone_a_tap_opens_the_whole_page(page: Page, live_server: LiveServ
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
 
-    page.locator(".line .open").click()
+    page.locator(".entry .open").click()
 
     page.wait_for_url(f"**/scheduled-messages/{message.id}")
 

@@ -87,7 +87,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
 
     # Wait until the page shows the message as sent, then look at the phone.
     page.goto(page.url)
-    expect(page.locator(".line .badge")).to_have_text("Sent", timeout=ARRIVES)
+    expect(page.locator(".entry .badge")).to_have_text("Sent", timeout=ARRIVES)
     page.get_by_role("link", name="Open the phones").click()
     expect(page.locator(".speech")).to_contain_text("Good morning Ana, please take your tablet. My clinic")
 

@@ -29,7 +29,7 @@ def at_the_side(page: Page, live_server: LiveServer, day: dt.date) -> Page:
     planned(clinic, a_patient(clinic), now=now, starts_at=starts, timezone="UTC", recurrence=DAILY)
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?day={day}")
-    page.locator(".line .open").focus()
+    page.locator(".entry .open").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#panel h1")).to_be_focused()
     return page
@@ -57,7 +57,7 @@ def test_it_opens_says_what_it_is_and_closes(at_the_side: Page) -> None:
     page.keyboard.press("Escape")
 
     expect(page.locator("#panel")).to_be_hidden()
-    expect(page.locator(".line .open")).to_be_focused()
+    expect(page.locator(".entry .open")).to_be_focused()
 
 
 def test_it_is_skipped_for_all_and_taken_back(at_the_side: Page, day: dt.date) -> None:
@@ -68,7 +68,7 @@ def test_it_is_skipped_for_all_and_taken_back(at_the_side: Page, day: dt.date) -
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("This occurrence is skipped.")).to_be_visible()
-    expect(page.locator(".line")).to_have_count(0)
+    expect(page.locator(".entry")).to_have_count(0)
     assert page.url == address
     assert except_() == [f"{day}T09:00"]
 
@@ -76,7 +76,7 @@ def test_it_is_skipped_for_all_and_taken_back(at_the_side: Page, day: dt.date) -
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("Undone: this occurrence is sent after all.")).to_be_visible()
-    expect(page.locator(".line")).to_have_count(1)
+    expect(page.locator(".entry")).to_have_count(1)
     assert except_() == []
 
 
@@ -87,12 +87,12 @@ def test_this_one_alone_is_not_sent_and_taken_back(at_the_side: Page, day: dt.da
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("This one message won't be sent.")).to_be_visible()
-    expect(page.locator(".line .badge")).to_have_text("Cancelled")
+    expect(page.locator(".entry .badge")).to_have_text("Cancelled")
 
     page.locator("#undo button").focus()
     page.keyboard.press("Enter")
 
-    expect(page.locator(".line .badge")).to_have_text("Pending")
+    expect(page.locator(".entry .badge")).to_have_text("Pending")
     assert Message.objects.get(occurrence=f"{day}T09:00").status == Status.PENDING
 
 

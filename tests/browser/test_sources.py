@@ -39,10 +39,10 @@ def timer(transactional_db: None) -> Iterator[None]:
 
 def newest(page: Page, number: int) -> dict[str, str]:
     """Wait until the page, without a reload, shows the newest of this many syncs as done, and return its result."""
-    lines = page.locator(".list-runs .line")
-    expect(lines).to_have_count(number)
-    expect(lines.first).to_contain_text("Done")
-    return {name: lines.first.locator(f'[data-label="{name}"]').inner_text().split()[0] for name in COLUMNS}
+    entries = page.locator(".list-runs .entry")
+    expect(entries).to_have_count(number)
+    expect(entries.first).to_contain_text("Done")
+    return {name: entries.first.locator(f'[data-label="{name}"]').inner_text().split()[0] for name in COLUMNS}
 
 
 def counted(**wanted: int) -> dict[str, str]:

@@ -49,8 +49,8 @@ async function openPanel(link) {
   }
   panel.hidden = false;
   htmx.process(panel);
-  for (const line of all(".line.shown")) line.classList.remove("shown");
-  link.closest(".line").classList.add("shown");
+  for (const entry of all(".entry.shown")) entry.classList.remove("shown");
+  link.closest(".entry").classList.add("shown");
   one("h1", panel)?.focus();
 }
 
@@ -58,7 +58,7 @@ function closePanel() {
   if (!panel || panel.hidden) return false;
   panel.hidden = true;
   panel.replaceChildren();
-  for (const line of all(".line.shown")) line.classList.remove("shown");
+  for (const entry of all(".entry.shown")) entry.classList.remove("shown");
   const back = cameFrom?.isConnected ? cameFrom : cameFrom && one(`#${cameFrom.closest("[id]")?.id} .open`);
   back?.focus();
   return true;
@@ -115,14 +115,14 @@ async function refresh() {
   if (!answer.ok || answer.status === 204) return;
   const fresh = document.createElement("template");
   fresh.innerHTML = await answer.text();
-  const now = new Map(all(".line", fresh.content).map((line) => [line.id, line]));
-  const shown = new Map(all(".line", live).map((line) => [line.id, line]));
+  const now = new Map(all(".entry", fresh.content).map((entry) => [entry.id, entry]));
+  const shown = new Map(all(".entry", live).map((entry) => [entry.id, entry]));
   let news = 0;
-  for (const [id, line] of now) {
+  for (const [id, entry] of now) {
     const old = shown.get(id);
     if (!old) news += 1;
-    else if (old.dataset.stamp !== line.dataset.stamp && !old.contains(document.activeElement)) {
-      const copy = line.cloneNode(true);
+    else if (old.dataset.stamp !== entry.dataset.stamp && !old.contains(document.activeElement)) {
+      const copy = entry.cloneNode(true);
       copy.classList.add("fresh");
       if (old.classList.contains("shown")) copy.classList.add("shown");
       old.replaceWith(copy);
