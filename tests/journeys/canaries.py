@@ -8,11 +8,11 @@ from pathlib import Path
 FIELDS = (
     "name", "external", "caregiver", "paused", "cohort", "series", "button", "note", "reply", "urgent", "token", "key",
     "password", "search", "path", "body", "csv", "hook", "fhirpath", "fhiruser", "fhirtoken",
-    "fhiranswer", "smtp", "signin", "idempotency",
+    "fhiranswer", "smtp", "signin", "idempotency", "beat", "maintenance",
 )  # fmt: skip
 # Letters and digits only, so that URLs, JSON and HTML leave each as it is.
 CANARIES = {field: f"Qz7{field}7zQ" for field in FIELDS}
-SEALED = ("series", "button", "note", "reply", "urgent", "token", "hook", "fhirtoken", "fhirpath")
+SEALED = ("series", "button", "note", "reply", "urgent", "token", "hook", "fhirtoken", "fhirpath", "beat")
 """Fields that must not be found in the database's own files either."""
 
 

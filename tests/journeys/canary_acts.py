@@ -1,5 +1,6 @@
 """The acts of the story with canaries: all that could show a name, a text or a secret in a wrong place."""
 
+import datetime as dt
 import http.client
 import io
 import subprocess
@@ -11,13 +12,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pyrage
 from aiohttp import web
 from django.db import connection
+from django.utils.timezone import now as present
 
 from companion.listener.models import Reply
 from companion.patients.models import Patient
 from companion.schedules.models import Attempt, Message
 from companion.service.models import Heartbeat
 from tests.journeys.canaries import c, found_in
-from tests.journeys.canary_story import CHAT, TOKEN, Story
+from tests.journeys.canary_story import CHAT, CONTACTS, TOKEN, Story
 from tests.restoring.places import PASSPHRASE
 from tests.support import session
 from tests.support.database_files import bytes_on_disk
@@ -39,19 +41,18 @@ def people_and_plans(story: Story) -> str:
     """A patient with a canary in each field, a series with buttons, an invitation, a draft's words."""
     body = {
         "external_id": c("external"), "name": f"{c('name')} Zoë", "caregiver": c("caregiver"),
-        "telegram_id": CHAT, "cohorts": [c("cohort")],
+        "telegram_id": CHAT, "phone": CONTACTS["phone"], "birth_date": CONTACTS["birth date"], "cohorts": [c("cohort")],
     }  # fmt: skip
     status, patient = story.api("POST", "/patients", body, Idempotency_Key=c("idempotency"))
     assert status == 201, patient
     Patient.objects.filter(pk=str(patient["id"])).update(consent="given", paused_reason=c("paused"))
     plan = {
         "patients": [patient["id"]], "text": f"Hello {{first_name}} {c('series')}", "starts_at": "2035-12-01T09:00",
-        "timezone": "patient", "recurrence": {"frequency": "daily"}, "answers": [{"label": c("button")[:18]}],
+        "timezone": "patient", "recurrence": {"frequency": "daily"}, "buttons": [{"text": c("button")}],
     }  # fmt: skip
     status, made = story.api("POST", "/schedules", plan)
-    if status == 422:
-        status, made = story.api("POST", "/schedules", {key: plan[key] for key in plan if key != "answers"})
     assert status == 201, made
+    story.series = str(made["id"])
     status, invited = story.api("POST", f"/patients/{patient['id']}/enrolment")
     story.secrets["invitation"] = str(invited["link"]).rpartition("=")[2]
     return str(patient["id"])
@@ -72,6 +73,34 @@ def telegram_quotes_the_text(story: Story, patient: str) -> None:
     eventually(lambda: Message.objects.filter(status="failed").count() == 2, "Telegram's refusals")
     assert c("note") in str(list(Attempt.objects.values_list("description", flat=True)))
     story.telegram.answer = None
+
+
+def an_answer_is_tapped(story: Story, patient: str) -> None:
+    """A message of the series is sent, and its button is tapped."""
+    first = f"/schedules/{story.series}/occurrences/2035-12-01T09:00/detach"
+    status, detached = story.api("POST", first, {"patient": patient})
+    assert status == 200, detached
+    items = detached["items"]
+    assert isinstance(items, list)
+    status, sent = story.api("POST", f"/messages/{items[0]['id']}/send-now", {})
+    assert status == 200, sent
+    eventually(lambda: Message.objects.get(pk=items[0]["id"]).status == "sent", "the question")
+    story.telegram.tap(CHAT, c("button"))
+    eventually(lambda: Message.objects.filter(follow_kind="shown", status="sent").exists(), "the answer in its place")
+    assert story.telegram.edits
+
+
+def data_is_handed_over(story: Story, patient: str) -> None:
+    """Files with all that is known, asked for in each form, and an erasure by a wrong name."""
+    message = Message.objects.filter(clinic=story.clinic).latest("id")
+    paths = [f"/patients/{patient}/export?format={form}" for form in ("json", "html", "zip")]
+    for path in (*paths, f"/messages/{message.pk}/evidence", f"/patients/{patient}/conversation", "/inbox"):
+        status, _ = story.api("GET", path)
+        assert status == 200, path
+    assert story.api("POST", f"/patients/{patient}/erase", {"name": c("body")})[0] == 422
+    until = (present() + dt.timedelta(hours=1)).isoformat()
+    status, begun = story.call("POST", "/api/mcp/maintenance", {"until": until, "reason": c("maintenance")})
+    assert status == 200, begun
 
 
 def the_patient_writes(story: Story) -> None:
@@ -153,7 +182,7 @@ def _a_fhir_server() -> Iterator[int]:
 
 def alerts_leave(story: Story, mailbox: MailBox, hook: Hook) -> None:
     """The call for help is reported by e-mail, and all events by a webhook, which is out of order at first."""
-    eventually(lambda: hook.posts and mailbox.mails, "events by both ways")
+    eventually(lambda: hook.posts and hook.gets and mailbox.mails, "events and heartbeats by all ways")
 
 
 def metrics_of(story: Story) -> bytes:

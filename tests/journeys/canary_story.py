@@ -13,6 +13,7 @@ from django.utils.timezone import now as present
 
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import Clinic, Role
+from companion.panel import outside_heartbeat
 from companion.service.models import Heartbeat
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
@@ -26,6 +27,8 @@ from tests.support.stand_in import StandIn, stand_in
 
 TOKEN = f"700000077:{'A' * 20}{c('token')}{'A' * 10}"
 CHAT = 5_222_000_001
+CONTACTS = {"phone": "+49 30 7770001", "chat": str(CHAT), "birth date": "1957-03-14"}
+"""A patient's numbers, in the clear in the database, and nowhere but there and in the Journal."""
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Story:
     place: Place
     clinic: Clinic
     telegram: StandIn
+    series: str = ""
+    """The id of the series with a button."""
     heads: list[bytes] = field(default_factory=list)
     """The status lines and headers of all answers, and the bodies of errors of the server."""
     secrets: dict[str, str] = field(default_factory=dict)
@@ -78,6 +83,7 @@ def a_story(
         hook.status = 500
         address = f"{hook.url}/{c('hook')}?t={c('hook')}"
         _, signing = webhooks.add(a_caller(clinic, Role.ADMIN), address, Kind.values, now=present())
+        outside_heartbeat.set_url(a_caller(clinic, Role.ADMIN), f"{hook.url}/{c('beat')}", now=present())
         port = a_free_port()
         own = environment | {
             "COMPANION_PORT": str(port),

@@ -47,7 +47,7 @@ class Held:
     chat: int
     from_bot: bool
     text: str
-    markup: object = None
+    markup: Any = None
 
 
 @dataclass(slots=True)
@@ -144,6 +144,28 @@ class StandIn:
             "text": text,
         }
         self.incoming.append({"update_id": self._update_id, "message": message})
+        return self._update_id
+
+    def tap(self, chat: int, words: str) -> int:
+        """Let somebody tap the button with these words under the newest message that has it; return the update's id."""
+        self._update_id += 1
+        number, data = next(
+            (number, cell["callback_data"])
+            for number, held in reversed(self._held.items())
+            for row in (held.markup or {"inline_keyboard": []})["inline_keyboard"]
+            for cell in row
+            if held.chat == chat and cell["text"] == words
+        )
+        message = {
+            "message_id": number,
+            "date": int(time.time()),
+            "chat": {"id": chat, "type": "private", "first_name": "Someone"},
+            "from": {"id": 1, "is_bot": True, "first_name": "Stand-in"},
+            "reply_markup": {"inline_keyboard": [[{"text": words, "callback_data": data}]]},
+        }
+        sender = {"id": chat, "is_bot": False, "first_name": "Someone", "language_code": "en"}
+        tap = {"id": str(self._update_id), "from": sender, "chat_instance": "1", "data": data, "message": message}
+        self.incoming.append({"update_id": self._update_id, "callback_query": tap})
         return self._update_id
 
     def is_confirmed(self, update_id: int) -> bool:
