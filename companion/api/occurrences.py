@@ -16,6 +16,7 @@ from companion.api.operations import Operation, act, caller_of, operation
 from companion.api.paging import ListParameters, cursor_of, read_cursor
 from companion.api.values import NOT_NULL, Body, Id, Shape
 from companion.clinics.models import Role
+from companion.listener import readings
 from companion.planning import detaching
 from companion.planning.detaching import Shown
 from companion.planning.listing import Item
@@ -67,10 +68,12 @@ def read_occurrence(
     request: HttpRequest, id: UUID, occurrence: str, query: Query[OccurrenceParameters]
 ) -> OccurrenceShape:
     """Read one occurrence of a schedule, patient by patient: the messages that exist and those that are planned."""
-    schedule = queries.schedule(caller_of(request).clinic, id)
+    caller = caller_of(request)
+    schedule = queries.schedule(caller.clinic, id)
     after = UUID(read_cursor(_LIST, query.cursor)) if query.cursor else None
-    shown = detaching.show(schedule, occurrence, patient=query.patient, after=after, limit=query.limit)
-    return _shape(shown)
+    shape = _shape(detaching.show(schedule, occurrence, patient=query.patient, after=after, limit=query.limit))
+    readings.of_list(caller, (one.answer for one in shape.items), now=database_now())
+    return shape
 
 
 @operation(

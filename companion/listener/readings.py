@@ -6,6 +6,7 @@ a message's page and for the lists, each reader is recorded at most once in ten 
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 
 from companion.clinics import audit
 from companion.clinics.access import Caller
@@ -35,6 +36,12 @@ def of_message(caller: Caller, message: Message, *, now: dt.datetime) -> None:
 def of_messages(caller: Caller, patient: uuid.UUID, *, now: dt.datetime) -> None:
     """Record that the caller lists the messages of one patient."""
     audit.record_repeated_reading(caller, "messages read", "patient", patient, now=now)
+
+
+def of_list(caller: Caller, answers: Iterable[str | None], *, now: dt.datetime) -> None:
+    """Record that the caller lists messages of many patients, if the list shows what a patient answered."""
+    if any(answers):
+        audit.record_repeated_reading(caller, "answers read", "clinic", caller.clinic.pk, now=now)
 
 
 def of_inbox(caller: Caller, *, now: dt.datetime) -> None:

@@ -8,7 +8,8 @@ from django.test import Client
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.patients.models import Patient
 from tests.api.calls import a_program
-from tests.builders import a_clinic, a_conversation, a_kept_photo, a_member, a_message, a_patient
+from tests.builders import a_bot, a_clinic, a_conversation, a_kept_photo, a_member, a_message, a_patient
+from tests.listener.stories import a_question, comes_in, tap_on
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +147,32 @@ def test_the_inbox_with_the_patients_newest_words_is_a_reading(patient: Patient,
         a_program(patient.clinic).get("/inbox")
 
     assert readings(patient.clinic) == [("inbox read", "clinic", patient.clinic_id)]
+
+
+LISTS = (
+    "/scheduled-messages?day=2026-12-01",
+    "/scheduled-messages?day=2026-12-01&part=rows",
+    "/scheduled-messages?q=Ana",
+    "/scheduled-messages/calendar?day=2026-12-01",
+    "/scheduled-messages/series/{series}",
+    "/api/scheduler/messages",
+    "/api/scheduler/messages?include=planned&due_to=2026-12-03T00:00:00Z",
+    "/api/scheduler/schedules/{series}/occurrences/2026-12-02T09:00",
+)
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_a_list_with_what_patients_answered_is_a_reading_once_in_ten_minutes(patient: Patient, address: str) -> None:
+    bot, question = a_bot(patient.clinic), a_question(patient)
+    path, reader = address.format(series=question.schedule_id), a_reader(patient.clinic)
+    reader.get(path)
+    before = readings(patient.clinic)
+    comes_in(bot, tap_on(question, 0))
+
+    shown = [reader.get(path).content.decode() for _ in range(2)]
+
+    assert all("Taken" in one for one in shown)
+    assert (before, readings(patient.clinic)) == ([], [("answers read", "clinic", patient.clinic_id)])
 
 
 def test_a_member_of_another_clinic_leaves_no_reading_where_nothing_is_shown(patient: Patient) -> None:

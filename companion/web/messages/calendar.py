@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from companion.clinics.refusals import Problem, Refused
+from companion.listener import readings
 from companion.patients.queries import cohorts
 from companion.schedules.models import Status
 from companion.service.clock import database_now
@@ -63,6 +64,8 @@ def index(request: PageRequest) -> HttpResponse:
     today = local(now, clinic.timezone).date()
     day = view.day.isoformat()
     days = shown(request.caller, view, span.dates, SIZES[span.kind], now=now)
+    answers = (entry.row.answer for one in days.days for entry in one.entries if entry.row)
+    readings.of_list(request.caller, answers, now=now)
     counts = days.counts(span.first, span.last)
     context = {
         "now": now,

@@ -19,6 +19,7 @@ from companion.clinics.access import Caller
 from companion.clinics.ids import as_uuid
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
+from companion.listener import readings
 from companion.panel import message_counts
 from companion.patients.queries import cohorts
 from companion.planning import acts, listing
@@ -68,6 +69,8 @@ def index(request: PageRequest) -> HttpResponse:
     clinic = request.caller.clinic
     view = filters.view(request.GET, clinic, now)
     page_of_rows = _listed(view, request.caller, now)
+    answers = (row.answer for section in page_of_rows.sections for row in section.rows)
+    readings.of_list(request.caller, answers, now=now)
     next_page = view.address(reverse("messages"), day=_shown_day(view), after=page_of_rows.more or "")
     context: dict[str, object] = {
         "now": now,

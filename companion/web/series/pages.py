@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics import audit
 from companion.clinics.models import Role
 from companion.clinics.refusals import Unknown
+from companion.listener import readings
 from companion.planning import drafts, edit, taking_back
 from companion.planning import series as planned
 from companion.planning.next_instants import next_instants
@@ -94,7 +95,9 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     clinic = request.caller.clinic
     schedule = queries.schedule(clinic, schedule_id)
     draft = drafts.of(schedule)
-    latest = queries.messages(clinic, queries.MessageFilter(schedule=schedule.id, due_to=now))
+    past = queries.messages(clinic, queries.MessageFilter(schedule=schedule.id, due_to=now))
+    latest = rows(queries.page(past, order="-due_at", after=None, limit=LATEST).items, now=now)
+    readings.of_list(request.caller, (row.answer for row in latest), now=now)
     context = {
         "now": now,
         "schedule": schedule,
@@ -106,7 +109,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "skipped": skipped(schedule, now=now),
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
-        "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, now=now),
+        "rows": latest,
         "history": audit.acts_on(clinic, schedule.id).order_by("-at")[:20],
         "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
         "over": schedule.state in (State.ENDED, State.CANCELLED),
