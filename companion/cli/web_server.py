@@ -31,8 +31,10 @@ def make_server() -> "TcpWSGIServer":
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
 
+    from companion.cli.web_refusals import Channel
+
     own = settings.COMPANION
-    return create_server(
+    server: TcpWSGIServer = create_server(
         get_wsgi_application(),
         sockets=[listening(own.host, own.port)],
         threads=_THREADS,
@@ -47,6 +49,8 @@ def make_server() -> "TcpWSGIServer":
         clear_untrusted_proxy_headers=False,
         ident=None,
     )
+    server.channel_class = Channel
+    return server
 
 
 def listening(host: str, port: int) -> "socket.socket":

@@ -64,8 +64,8 @@ MIDDLEWARE = [
     "companion.config.middleware.plain_cookies",
     "companion.config.middleware.access_log",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "companion.web.answer_headers.answer_headers",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "companion.api.problems.problem_pages",
     "companion.api.limits.limits",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -74,7 +74,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "companion.web.account.session_ends.session_ends",
@@ -194,6 +193,8 @@ STATICFILES_DIRS = [
     ("tabler", NODE_MODULES / "@tabler" / "core" / "dist"),
 ]
 WHITENOISE_USE_FINDERS = True
+# Other sites' scripts have no use for our static files (no CORS headers).
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LOGGING_CONFIG = "companion.config.logging.configure"
 LOGGING = logging_settings(json=COMPANION.log == "json", level=COMPANION.log_level)

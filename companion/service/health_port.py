@@ -22,6 +22,7 @@ import structlog
 from django.db import Error
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from companion.service.bare_answer import HEADERS
 from companion.service.fellows import is_fellow
 from companion.service.metrics import REGISTRY
 from companion.service.timeouts import cut_off_after
@@ -127,6 +128,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
+    error_message_format, error_content_type = "%(code)d %(message)s\n", _PLAIN
 
     def handle(self) -> None:
         with cut_off_after(_REQUEST_SECONDS, self.connection.fileno()):
@@ -143,6 +145,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._metrics()
         else:
             self._answer(HTTPStatus.NOT_FOUND, _PLAIN, b"Here are /health and /metrics.\n")
+
+    def do_HEAD(self) -> None:
+        """Answer as to GET, without the body: some monitors ask so."""
+        self.do_GET()
+
+    def version_string(self) -> str:
+        """Name the server to strangers, without Python's version."""
+        return "companion"
+
+    def end_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
 
     def _health(self) -> None:
         health = self.server.health()
@@ -175,9 +190,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", "Bearer")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing, because monitoring sends requests all day."""

@@ -1,6 +1,7 @@
-"""Headers for every answer: a Content-Security-Policy, and the ban on storing the answer. TRACE is refused with 405.
+"""Headers for every answer: a content policy, and the bans on frames and on storing. TRACE is refused with 405.
 
-Static files are answered earlier, with WhiteNoise's headers. The API's reference page sets its policy itself.
+The middleware stands before all others that answer, since a refusal may come from any of them. Static files may be
+stored: WhiteNoise says for how long. The API's reference page sets its policy itself.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
+from companion.service import bare_answer
+
 Answer = Callable[[HttpRequest], HttpResponseBase]
-API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-"""The policy of the API's answers: a browser that shows such an answer loads nothing for it."""
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 POLICY: Final = "; ".join(
     [
@@ -39,8 +40,10 @@ def answer_headers(
         # Refuse other methods here: some pages would answer them like GET (OWASP ASVS 5.0, 13.4.4).
         answer = get_response(request) if request.method in _METHODS else HttpResponseNotAllowed(_METHODS)
         answer.headers.setdefault("Cache-Control", "no-store")
-        policy = API_POLICY if request.path.startswith("/api/") else POLICY
+        policy = bare_answer.POLICY if request.path.startswith("/api/") else POLICY
         answer.headers.setdefault("Content-Security-Policy", policy)
+        # For browsers that don't know `frame-ancestors`.
+        answer.headers.setdefault("X-Frame-Options", "DENY")
         if request.method == "POST" and request.path == reverse("account_logout"):
             # The cookies stay: one of them identifies a known device.
             answer.headers["Clear-Site-Data"] = '"cache", "storage"'

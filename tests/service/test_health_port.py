@@ -133,6 +133,23 @@ def test_nothing_else_is_there() -> None:
     assert response.status == HTTPStatus.NOT_FOUND
 
 
+@pytest.mark.parametrize(("method", "code"), [("GET", 200), ("HEAD", 200), ("POST", 501), ("TRACE", 501)])
+@pytest.mark.parametrize("path", ["/health", "/elsewhere"])
+def test_no_answer_names_python_or_may_be_framed_or_stored(method: str, code: int, path: str) -> None:
+    with a_port({"status": "ok"}) as port:
+        client = HTTPConnection("127.0.0.1", urlsplit(port.url).port, timeout=10)
+        client.request(method, path)
+        answer = client.getresponse()
+        body = answer.read()
+        client.close()
+
+    assert answer.status == (404 if path == "/elsewhere" and code == 200 else code)
+    assert answer.headers["Server"] == "companion"
+    assert (answer.headers["X-Frame-Options"], answer.headers["Cache-Control"]) == ("DENY", "no-store")
+    assert b"<" not in body
+    assert (body == b"") == (method == "HEAD")
+
+
 def test_strangers_who_hold_connections_open_keep_no_monitor_out() -> None:
     with ExitStack() as held, a_port({"status": "ok"}) as port:
         at = ("127.0.0.1", urlsplit(port.url).port)

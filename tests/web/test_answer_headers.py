@@ -1,6 +1,7 @@
 """The headers of every answer, and the pages for addresses and forms that lead nowhere."""
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.messages import get_messages
@@ -12,7 +13,23 @@ from tests.builders import a_clinic, a_message, a_patient
 from tests.web.routes import routes
 from tests.web.signed_in import nobody, signed_in, soon, words
 
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+
 pytestmark = pytest.mark.django_db
+STATIC = ("/static/web/app.css", "/static/web/app.js")
+
+
+def _filled(route: str) -> str:
+    """Fill the address with ids that no row has."""
+    return re.sub(r"<str:\w+>", "arrived", re.sub(r"<uuid:\w+>", str(nobody()), re.sub(r"<int:\w+>", "1", route)))
+
+
+def _is_guarded(answer: "Answer") -> bool:
+    """Return whether browsers put the answer into no frame, and take it for nothing but its type."""
+    headers = answer.headers
+    no_frames = "frame-ancestors 'none'" in headers.get("Content-Security-Policy", "")
+    return no_frames and (headers.get("X-Frame-Options"), headers.get("X-Content-Type-Options")) == ("DENY", "nosniff")
 
 
 def test_no_browser_and_no_proxy_may_store_any_answer() -> None:
@@ -21,13 +38,42 @@ def test_no_browser_and_no_proxy_may_store_any_answer() -> None:
 
     stored = {}
     for route in routes(get_resolver().url_patterns):
-        address = re.sub(
-            r"<str:\w+>", "arrived", re.sub(r"<uuid:\w+>", str(nobody()), re.sub(r"<int:\w+>", "1", route))
-        )
+        address = _filled(route)
         stored[address] = client.get(address)["Cache-Control"]
 
     assert len(stored) > 80
     assert {address: said for address, said in stored.items() if "no-store" not in said} == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "TRACE"])
+def test_every_answer_to_every_method_forbids_frames_and_guessing_of_its_type(method: str) -> None:
+    client = signed_in(a_clinic(), Role.ADMIN)
+    client.raise_request_exception = False
+    addresses = [*map(_filled, routes(get_resolver().url_patterns)), *STATIC, "/no/such/page", "/api/no/such/call"]
+
+    lacking = {}
+    for address in addresses:
+        answer = client.generic(method, address)
+        if not _is_guarded(answer) or "Access-Control-Allow-Origin" in answer:
+            lacking[address] = answer.status_code
+
+    assert len(addresses) > 80
+    assert lacking == {}
+
+
+def test_refusals_before_any_page_are_guarded_too() -> None:
+    client = signed_in(a_clinic())
+    stylesheet = STATIC[0]
+    answers = [
+        client.get(stylesheet, headers={"Range": "bytes=99999999-"}),
+        client.get(stylesheet, headers={"If-None-Match": client.get(stylesheet)["ETag"]}),
+        client.get("/", headers={"Host": "evil.example"}),
+        Client(enforce_csrf_checks=True).post("/accounts/login/"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [416, 304, 400, 403]
+    assert all(map(_is_guarded, answers))
+    assert "no-store" not in client.get(stylesheet)["Cache-Control"]
 
 
 def test_an_answer_for_programs_loads_nothing_in_a_browser() -> None:
