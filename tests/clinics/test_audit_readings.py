@@ -1,12 +1,15 @@
 """Acts and readings with their origin, as the audit trail has it after a page or a call."""
 
+import datetime as dt
 import re
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now as present
 
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.patients.models import Patient
+from companion.times.walls import local
 from tests.api.calls import a_program
 from tests.builders import a_bot, a_clinic, a_conversation, a_kept_photo, a_member, a_message, a_patient
 from tests.listener.stories import a_question, comes_in, tap_on
@@ -150,21 +153,23 @@ def test_the_inbox_with_the_patients_newest_words_is_a_reading(patient: Patient,
 
 
 LISTS = (
-    "/scheduled-messages?day=2026-12-01",
-    "/scheduled-messages?day=2026-12-01&part=rows",
+    "/scheduled-messages?day={day}",
+    "/scheduled-messages?day={day}&part=rows",
     "/scheduled-messages?q=Ana",
-    "/scheduled-messages/calendar?day=2026-12-01",
+    "/scheduled-messages/calendar?day={day}",
     "/scheduled-messages/series/{series}",
     "/api/scheduler/messages",
-    "/api/scheduler/messages?include=planned&due_to=2026-12-03T00:00:00Z",
+    "/api/scheduler/messages?include=planned&due_to=2035-12-03T00:00:00Z",
     "/api/scheduler/schedules/{series}/occurrences/2026-12-02T09:00",
 )
 
 
 @pytest.mark.parametrize("address", LISTS)
 def test_a_list_with_what_patients_answered_is_a_reading_once_in_ten_minutes(patient: Patient, address: str) -> None:
-    bot, question = a_bot(patient.clinic), a_question(patient)
-    path, reader = address.format(series=question.schedule_id), a_reader(patient.clinic)
+    lately = present() - dt.timedelta(seconds=1)
+    bot, question = a_bot(patient.clinic), a_question(patient, due_at=lately)
+    day = local(lately, patient.clinic.timezone).date()
+    path, reader = address.format(series=question.schedule_id, day=day), a_reader(patient.clinic)
     reader.get(path)
     before = readings(patient.clinic)
     comes_in(bot, tap_on(question, 0))
