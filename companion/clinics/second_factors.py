@@ -29,7 +29,7 @@ def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 def is_the_only_one(authenticator: Authenticator) -> bool:
     """Return whether this app or passkey is the person's only second factor."""
-    return [one.pk for one in _factors_of(authenticator.user_id)] == [authenticator.pk]
+    return [factor.pk for factor in _factors_of(authenticator.user_id)] == [authenticator.pk]
 
 
 def _factors_of(user: int | None) -> QuerySet[Authenticator]:

@@ -118,7 +118,7 @@ def _not_me(chat: Chat, patient: Patient) -> None:
     listener = Caller(chat.clinic, "service", None, "listener", Role.PROVIDER)
     changes = {"telegram_id": audit.CHANGED}
     audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now, changes=changes)
-    enrolment_notes.take_back(patient, NoteKind.EXCHANGED)
+    enrolment_notes.remove(patient, NoteKind.EXCHANGED)
     enrolment_notes.tell(patient, NoteKind.NOT_ME, now=chat.now)
     # The patient no longer belongs to this chat, so the answer carries no patient.
     if not silent:

@@ -115,7 +115,7 @@ def unlink(patient: Patient, *, source: str, now: dt.datetime) -> None:
     """
     before = linking.chat_before(patient)
     opted_out = opt_outs.has_stopped(patient.clinic, before)
-    linking.take_back(patient, opted_out=opted_out, taken=linking.is_taken(patient, before))
+    linking.undo_link(patient, opted_out=opted_out, taken=linking.is_taken(patient, before))
     _save(patient, source=source, wording="", now=now)
 
 

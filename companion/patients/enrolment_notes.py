@@ -48,7 +48,7 @@ def tell(patient: Patient, kind: NoteKind, *, now: dt.datetime) -> None:
         EnrolmentNote.objects.create(clinic_id=patient.clinic_id, patient=patient, kind=kind, at=now)
 
 
-def take_back(patient: Patient, kind: NoteKind) -> None:
+def remove(patient: Patient, kind: NoteKind) -> None:
     """Remove the note, since it turned out to be wrong."""
     EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True).delete()
 

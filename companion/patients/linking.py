@@ -71,8 +71,8 @@ def confirm(patient: Patient, *, now: dt.datetime) -> None:
         former_chats.keep([former_chats.left(patient, former, agreed=agreed, now=now)])
 
 
-def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
-    """Undo the invitation, because the chat is not the patient's. Sets columns without saving.
+def undo_link(patient: Patient, *, opted_out: bool, taken: bool) -> None:
+    """Undo the link of the chat, because the chat is not the patient's. Sets columns without saving.
 
     `opted_out`, `taken`: whether the chat before has opted out meanwhile, or belongs to another patient. The patient
     has no chat afterwards if there is no invitation to undo, or if it was opened in the chat that was linked before.

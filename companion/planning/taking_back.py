@@ -59,7 +59,7 @@ def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned
     with transaction.atomic():
         locked = edit.hold(caller, schedule)
         if locked.state != State.CANCELLED:
-            raise Conflict(f"This schedule is {State(locked.state).label.lower()}: there is nothing to take back.")
+            raise Conflict(f"This schedule is {State(locked.state).label.lower()}: there is nothing to undo.")
         ended_at = locked.cancelled_at
         if ended_at is None or ended_at < now - UNDO_FOR - _CLICKS_WAY:
             raise Conflict("It is too late to undo this: ten seconds are over. Plan a new schedule.")
@@ -127,7 +127,7 @@ def _without(timing: Timing, wall: dt.datetime) -> dict[str, object] | None:
 def _why_not(message: Message) -> str:
     message.refresh_from_db()
     if message.status != Status.CANCELLED:
-        return f"The message is {Status(message.status).label.lower()}: there is nothing to take back."
+        return f"The message is {Status(message.status).label.lower()}: there is nothing to undo."
     if message.reason != Reason.BY_PERSON:
         return "No person cancelled this message, so its cancel can't be undone."
     return "It is too late to undo this: ten seconds, or the message's own time, are over."

@@ -62,12 +62,12 @@ def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
 def undo(request: PageRequest) -> HttpResponse:
     """Undo the act that the form of the bar names."""
     now = database_now()
-    take_back = _KINDS.get(request.POST.get("kind", ""))
-    if take_back is None:
+    act = _KINDS.get(request.POST.get("kind", ""))
+    if act is None:
         raise Unknown
     ids = [as_uuid(key) for key in request.POST.getlist("id")]
     request.session.pop(_SESSION, None)
-    flash.success(request, take_back(request.caller, ids, request.POST.get("occurrence", ""), now))
+    flash.success(request, act(request.caller, ids, request.POST.get("occurrence", ""), now))
     return redirect(came_from(request, reverse("messages")))
 
 

@@ -19,7 +19,7 @@ def test_a_cancelled_message_is_taken_back_once(clinic: Clinic, api: Program, no
     first, second = api.post(f"{path}/undo"), api.post(f"{path}/undo")
 
     assert (first.status, first.json["status"], first.json["reason"]) == (200, "pending", None)
-    assert (second.status, "nothing to take back" in second.json["detail"]) == (409, True)
+    assert (second.status, "nothing to undo" in second.json["detail"]) == (409, True)
 
 
 def test_ten_seconds_later_it_is_too_late(clinic: Clinic, api: Program, now: dt.datetime) -> None:

@@ -161,8 +161,8 @@ def test_a_reply_comes_after_the_message_that_it_answers_and_an_edit_after_its_f
     sent_off(webhook, now=NOW + A_MINUTE)
 
     told = [json.loads(body)["data"] for _, body in hook.posts]
-    about = [one.get("reply", "sent") for one in told if one["message"] == str(message.id)]
-    wording, edit = (one for one in told if one["message"] is None)
+    about = [body.get("reply", "sent") for body in told if body["message"] == str(message.id)]
+    wording, edit = (body for body in told if body["message"] is None)
     assert (refused, about[0], len(about)) == (2, "sent", 2)
     assert edit["corrects"] == wording["reply"] != edit["reply"]
 
