@@ -7,6 +7,7 @@ import pytest
 from tests.clinics.acts_in_the_code import Code, changing_calls, commands, reaches
 
 UNRECORDED: Final = {
+    "POST /accounts/password/set/": "allauth's signal leaves the entry: companion/web/account/evidence.py",
     "POST /clinic": "chooses which of their own clinics a person sees",
     "POST /mcp/checks": "only checks",
     "POST /mcp/diagnostics": "only checks",
@@ -19,7 +20,7 @@ UNRECORDED: Final = {
     "POST /schedules/preview": "stores nothing",
     "POST /schedules/{id}/preview": "stores nothing",
 }
-"""Calls that leave no entry, each with the reason."""
+"""Calls whose code leaves no entry, each with the reason."""
 UNRECORDED_COMMANDS: Final = {
     "audit verify": "only checks",
     "backup": "encrypted, made every day, and changes nothing: docs/decisions/operating.md",

@@ -55,6 +55,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     return render(request, "account/forgotten.html")
 
 
+@require_http_methods(["GET", "POST"])
 def set_password(request: HttpRequest) -> HttpResponseBase:
     """Set a first password by allauth's page.
 
