@@ -6,7 +6,7 @@ Each step may run at every start, and changes nothing that exists.
 import datetime as dt
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -94,7 +94,7 @@ def migrate() -> None:
     data_folder()
     with _one_at_a_time():
         if UsedKey._meta.db_table in connection.introspection.table_names():
-            _refuse_lost_keys()
+            _refuse_lost(key_ring.missing())
         call_command("migrate", verbosity=0, interactive=False)
 
 
@@ -130,12 +130,11 @@ def check_start() -> None:
 
 def check_keys() -> None:
     """Raise Conflict if a secret key is missing that sealed data here; else record that the present key is in use."""
-    _refuse_lost_keys()
-    key_ring.note_use(key_ring.ring().in_use.id)
+    _refuse_lost(key_ring.claim(key_ring.ring().ids))
 
 
-def _refuse_lost_keys() -> None:
-    if lost := key_ring.missing():
+def _refuse_lost(lost: Sequence[str]) -> None:
+    if lost:
         known = ", ".join(key_ring.ring().ids)
         raise Conflict(_LOST_KEY.format(lost=", ".join(lost), known=known))
 

@@ -5,7 +5,7 @@ with the value that they sealed or hashed.
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import structlog
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from companion.service.clock import database_now
@@ -27,6 +28,8 @@ ID_DIGITS: Final = 12
 _DOT: Final = "."
 _HASH_DIGITS: Final = 48
 """The number of hexadecimal digits of a hash after its key's id: 192 bits, which fit into a column of 64 characters."""
+_CLAIM_LOCK: Final = 7_263_416
+"""An arbitrary number, the same in every process: PostgreSQL's advisory lock for the first use of a key."""
 _Signature = tuple[int, int, int]
 
 
@@ -98,7 +101,27 @@ def key_of_hash(stored: str) -> str:
 
 def missing() -> list[str]:
     """The ids of keys that were used for this database and that this process doesn't know."""
-    return sorted(set(UsedKey.objects.values_list("id", flat=True)) - set(ring().ids))
+    return _missing_beside(ring().ids)
+
+
+def claim(known: Sequence[str]) -> list[str]:
+    """Record that the first of these keys is in use, and return the ids of the used keys that aren't among them.
+
+    If such a key is missing, nothing is recorded. Of two processes with different keys, which start at the same moment
+    on an empty database, only one can record its key.
+    """
+    lost = _missing_beside(known)
+    if lost or UsedKey.objects.filter(pk=known[0]).exists():
+        return lost
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            # A transaction on SQLite, which has one writer at a time, needs no further lock.
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
+        lost = _missing_beside(known)
+        if not lost:
+            note_use(known[0])
+    return lost
 
 
 def note_use(key: str) -> None:
@@ -142,11 +165,9 @@ class KeyFileWatch:
 def adopt(secrets: Iterable[str]) -> None:
     """Use these keys as this process's ring. Raises KeysUnreadable if a key is missing that was used here."""
     given = list(secrets)
-    known = {key_id(secret) for secret in given}
-    lacking = sorted(set(UsedKey.objects.values_list("id", flat=True)) - known)
-    if lacking:
+    known = [key_id(secret) for secret in given]
+    if lacking := claim(known):
         raise KeysUnreadable(f"The key {lacking[0]} is missing, but data here was sealed with it. Add the key again.")
-    note_use(key_id(given[0]))
     # Other threads may open values between these lines, so at no moment may a known key be missing.
     settings.SECRET_KEY_FALLBACKS = [*given, *(key.secret for key in ring().keys)]
     settings.SECRET_KEY = given[0]
@@ -161,6 +182,10 @@ def _keys_of_file() -> list[str]:
     if not found:
         raise KeysUnreadable("The file of the secret keys is empty.")
     return list(dict.fromkeys([*found, *settings.COMPANION.other_keys]))
+
+
+def _missing_beside(known: Iterable[str]) -> list[str]:
+    return sorted(set(UsedKey.objects.values_list("id", flat=True)) - set(known))
 
 
 def _keyed_hash(key: Key, purpose: str, text: str) -> str:

@@ -2,11 +2,12 @@
 
 import ast
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
@@ -24,6 +25,7 @@ from tests.api.versions import tag_at
 from tests.builders import NOW, a_bot, a_clinic, a_member, a_message, a_patient
 from tests.clinics.rings import NEWER_ID, forget_older, sealed_without_id, stored, use_newer
 from tests.panel.stories import a_heartbeat
+from tests.support.threads import in_thread
 from tests.web.signed_in import signed_in
 
 TEXT = "Your results are here."
@@ -192,3 +194,21 @@ def test_rows_that_the_first_version_sealed_are_read_by_the_models() -> None:
     assert Message.objects.get(pk=message.pk).text == TEXT
     assert Bot.objects.get(pk=bot.pk).token == bot.token
     assert stored("schedules_message", "text")[0][:1] == b"\x01"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.both_databases
+def test_of_two_services_with_different_keys_that_start_at_once_one_is_refused(settings: Settings) -> None:
+    first = ring().in_use.id
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            prepare.check_keys()
+            settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another service's", []
+            second = pool.submit(in_thread, prepare.check_keys)
+            # The second service reaches its check while the first service's check is not committed.
+            wait([second], timeout=1)
+        error = second.exception()
+
+    assert isinstance(error, Conflict)
+    assert first in str(error)
+    assert list(UsedKey.objects.values_list("id", flat=True)) == [first]
