@@ -40,7 +40,7 @@ def add_key(
 @key.command("list")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def list_keys(slug: str | None) -> None:
-    """List the keys, valid keys first: name, first characters, role, scopes, state, last use."""
+    """List the keys, valid keys first: name, first characters, role, scopes, state, last use, networks."""
     from companion.clinics import api_keys, clinics
     from companion.service.clock import database_now
 
@@ -50,7 +50,8 @@ def list_keys(slug: str | None) -> None:
     for row in rows:
         used = f"{row.last_used_at:%Y-%m-%d %H:%M} UTC" if row.last_used_at else "never used"
         scopes = ",".join(row.scopes) or "all"
-        click.echo("\t".join([row.name, row.prefix, row.role, scopes, api_keys.state_of(row, now=now), used]))
+        networks = ",".join(row.networks) or "all"
+        click.echo("\t".join([row.name, row.prefix, row.role, scopes, api_keys.state_of(row, now=now), used, networks]))
 
 
 @key.command("revoke")

@@ -14,8 +14,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
+from django.db.models import QuerySet
 
-from companion.clinics import audit
+from companion.clinics import accounts, audit
 from companion.clinics.members import command_line
 from companion.clinics.models import Bot, Clinic, Member
 from companion.clinics.refusals import Conflict
@@ -69,12 +70,15 @@ def remove(clinic: Clinic, *, now: dt.datetime) -> None:
         changes = audit.differences(audit.columns(locked, ("slug", "name")), {})
         audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now, changes=changes)
         SandboxBot.objects.filter(telegram_id__in=list(_bots(locked))).delete()
-        accounts = list(_accounts_of(locked))
+        leaving = list(_people_of(locked))
+        for person in leaving:
+            # A session's row may hold a sentence for the next page, which may name a patient.
+            accounts.end_sessions(person)
         for table in tables():
             # delete() would load all rows and obey PROTECT. The database checks the foreign keys at the commit.
             rows = table.rows(locked)
             rows._raw_delete(rows.db)
-        User.objects.filter(pk__in=accounts).delete()
+        User.objects.filter(pk__in=[person.pk for person in leaving]).delete()
         old_pages.empty_log_after_commit()
 
 
@@ -103,7 +107,7 @@ def _bots(clinic: Clinic) -> Iterator[int]:
     yield from Bot.objects.filter(clinic=clinic).values_list("telegram_id", flat=True)
 
 
-def _accounts_of(clinic: Clinic) -> Iterator[int]:
+def _people_of(clinic: Clinic) -> QuerySet[User]:
+    """The people who are in no other clinic, and no operators."""
     members_elsewhere = Member.objects.exclude(clinic=clinic).values("user")
-    accounts = User.objects.filter(memberships__clinic=clinic, is_staff=False).exclude(pk__in=members_elsewhere)
-    yield from accounts.values_list("pk", flat=True)
+    return User.objects.filter(memberships__clinic=clinic, is_staff=False).exclude(pk__in=members_elsewhere)

@@ -72,7 +72,7 @@ def test_a_key_is_made_with_limits_listed_and_revoked() -> None:
     typed("key", "revoke", "Ward system")
 
     found = ApiKey.objects.get()
-    assert listed.strip() == f"Ward system\t{found.prefix}\tviewer\tmessages\tuntil {day}\tnever used"
+    assert listed.strip() == f"Ward system\t{found.prefix}\tviewer\tmessages\tuntil {day}\tnever used\t192.0.2.0/24"
     assert caller_of_key(secret, "192.0.2.1", now=database_now()) is None
     assert "revoked" in typed("key", "list").stdout
 
