@@ -38,6 +38,16 @@ def invitation(member: Member, link: str) -> None:
     )
 
 
+def link_made(member: Member, by: str) -> None:
+    """Report that somebody made a sign-in link, and saw it."""
+    _tell(
+        member.user,
+        "A sign-in link was made for your account",
+        f"{by} made a link that signs in to your account once, within a day, for {member.clinic.name}.\n\n"
+        "If you didn't ask for it, tell the operator of the server.\n",
+    )
+
+
 def link_used(member: Member, *, now: dt.datetime) -> None:
     """Report a sign-in by link."""
     _tell(

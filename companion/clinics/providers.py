@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from companion.clinics import accounts, audit
+from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import ROLE_CHANGED, caller_of_member
 from companion.clinics.models import Clinic, Member, Role
@@ -64,6 +64,7 @@ def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object],
         member.role = role
         member.save(update_fields=["role"])
         audit.record(_service(clinic), ROLE_CHANGED[Role(role)], "member", member.id, now=now, changes=changed)
+        account_mail.changed(member, f"Your role in {clinic.name} is now {role}, by the clinic's sign-in service.")
     return member
 
 
@@ -108,6 +109,7 @@ def _before(members: QuerySet[Member], user: User, claims: Mapping[str, object],
         changes = {"signs in by": ["password", "sign-in service"]}
         by = caller_of_member(member)
         audit.record(by, "member moved to the sign-in service", "member", member.id, now=now, changes=changes)
+        account_mail.changed(member, "You now sign in by the clinic's sign-in service, and no longer by a password.")
         member.user = user
         member.save(update_fields=["user"])
     return member

@@ -46,7 +46,9 @@ class _Tokens(PasswordResetTokenGenerator):
 def operators_link(member: Member, *, now: dt.datetime) -> str:
     """Make the link that the operator's command prints. It opens all clinics of the person."""
     by = command_line(member.clinic)
-    audit.record(by, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
+    with transaction.atomic():
+        audit.record(by, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
+        account_mail.link_made(member, "The operator of the server")
     return _link(member)
 
 
@@ -77,6 +79,7 @@ def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
     with transaction.atomic():
         audit.record(caller, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
         if open_to_see:
+            account_mail.link_made(member, caller.name)
             return _link(member)
         account_mail.invitation(member, _link(member))
     return ""

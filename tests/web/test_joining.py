@@ -200,11 +200,27 @@ def test_the_person_is_told_by_email_of_what_happens_to_their_account(
 
     assert {tuple(letter.to) for letter in mail.outbox} == {(EVA,)}
     assert [letter.subject for letter in mail.outbox] == [
+        "A sign-in link was made for your account",
         "Somebody signed in with your link",
         "Your password was changed",
         "Your account at Linden",
         "Your account at Linden",
     ]
+
+
+def test_a_link_that_an_admin_sees_is_told_to_its_person(
+    mail_server: None, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    admin = signed_in(a_clinic(name="Linden"), Role.ADMIN)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = admin.post("/settings/members", {"email": EVA, "role": "viewer"})
+
+    link = shown_link(answer)
+    (letter,) = mail.outbox
+    assert (letter.to, letter.subject) == ([EVA], "A sign-in link was made for your account")
+    assert link.startswith("/sign-in/")
+    assert "/sign-in/" not in str(letter.body)
 
 
 def test_a_link_works_once_and_ends_with_any_other_sign_in_also_within_one_second() -> None:

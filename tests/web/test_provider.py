@@ -5,8 +5,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.contrib.auth.models import User
+from django.core import mail
 from django.test import Client
-from pytest_django import Settings
+from pydantic import SecretStr
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from tests.builders import NOW, a_clinic
@@ -214,3 +216,24 @@ def test_nobody_is_sent_to_another_site_afterwards(issuer: str, linden: Clinic) 
     answer = through_the_service(Client(), login=f"{LOGIN}?next=https://evil.example/")
 
     assert answer["Location"] == "/scheduled-messages"
+
+
+def test_a_person_of_the_service_is_told_of_the_way_and_the_role_that_it_gives(
+    issuer: str,
+    linden: Clinic,
+    settings: Settings,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.COMPANION = settings.COMPANION.model_copy(update={"smtp_url": SecretStr("smtp://mail.example")})
+    a_person(linden, Role.VIEWER, "eva@linden.example")
+    the_service_says(issuer, groups=["nurses"], email_verified=True)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        through_the_service(Client())
+
+    told = [str(letter.body).split("\n")[0] for letter in mail.outbox]
+    assert {tuple(letter.to) for letter in mail.outbox} == {("eva@linden.example",)}
+    assert told[:2] == [
+        "You now sign in by the clinic's sign-in service, and no longer by a password.",
+        "Your role in Linden is now provider, by the clinic's sign-in service.",
+    ]
