@@ -41,7 +41,7 @@ def codes(answer: Json) -> set[str]:
 
 
 @pytest.mark.parametrize("since", [None, 0])
-def test_who_gets_none_today_any_more_is_named_before_and_after(since: int | None) -> None:
+def test_patients_who_get_no_message_today_any_more_are_named_before_and_after(since: int | None) -> None:
     series = a_series()
     api = a_program(series.clinic)
     body: Json = {"starts_at": f"{day_of(series, 1)}T15:00"}
@@ -54,7 +54,7 @@ def test_who_gets_none_today_any_more_is_named_before_and_after(since: int | Non
     assert shown["warnings"] == made["warnings"]
 
 
-def test_who_gets_one_more_today_is_named_before_and_after() -> None:
+def test_patients_who_get_another_message_today_are_named_before_and_after() -> None:
     series = a_series(recurrence=TWICE)
     Message.objects.filter(schedule=series, occurrence=f"{day_of(series)}T16:00").update(status=Status.SENT)
     api = a_program(series.clinic)

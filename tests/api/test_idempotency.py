@@ -55,7 +55,7 @@ def test_a_key_used_for_another_call_is_refused(clinic: Clinic, api: Program) ->
     assert api.post(f"/patients/{ben.id}/enrolment", {}, key="k").status == 422
 
 
-def test_who_has_the_database_alone_can_not_try_which_text_a_call_had(clinic: Clinic, api: Program) -> None:
+def test_a_thief_of_the_database_alone_can_not_try_which_text_a_call_had(clinic: Clinic, api: Program) -> None:
     body = {"patient": str(a_patient(clinic).id), "text": "Your test is positive."}
     api.post("/messages", body, key="k")
     stored = IdempotentCall.objects.get().request_hash
@@ -126,7 +126,7 @@ def test_while_the_first_call_runs_the_second_is_told_so(clinic: Clinic, now: dt
         once(caller, "k", "POST /x", {}, Made(), now=now + SECOND)
 
 
-def test_what_a_crash_left_unfinished_is_taken_over(clinic: Clinic, now: dt.datetime) -> None:
+def test_a_call_left_unfinished_by_a_crash_is_taken_over(clinic: Clinic, now: dt.datetime) -> None:
     caller, made = a_caller(clinic), Made()
     a_claim(caller, created_at=now)
 
@@ -146,7 +146,7 @@ def test_one_that_was_taken_over_creates_nothing_when_it_wakes_up(clinic: Clinic
     assert (slow.times, quick.times) == (0, 1)
 
 
-def test_what_was_created_is_gone_with_its_answer_when_storing_fails(clinic: Clinic, now: dt.datetime) -> None:
+def test_a_created_object_is_gone_with_its_answer_if_storing_fails(clinic: Clinic, now: dt.datetime) -> None:
     caller = a_caller(clinic)
 
     def create() -> StoredAnswer:

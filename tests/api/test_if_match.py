@@ -195,14 +195,14 @@ def test_other_tags_and_weak_tags_do_not_match(api: Program, schedule: str, writ
 
 
 @pytest.mark.parametrize("written", ["", "abc", '"abc', 'abc"', '"a" "b"', '*, "a"', 'w/"a"', "W/abc", '"a"b', ","])
-def test_what_is_no_list_of_tags_is_malformed(api: Program, schedule: str, written: str) -> None:
+def test_a_header_that_is_no_list_of_tags_is_malformed(api: Program, schedule: str, written: str) -> None:
     answer = api.patch(schedule, {"text": "Mine"}, if_match=written)
 
     assert (answer.status, answer.media_type) == (400, PROBLEM)
 
 
 @pytest.mark.parametrize("header", ["*", '"x"'])
-def test_what_is_not_there_stays_a_404(clinic: Clinic, api: Program, header: str) -> None:
+def test_an_unknown_object_stays_a_404(clinic: Clinic, api: Program, header: str) -> None:
     elsewhere = a_message(a_patient(clinic)).id
     foreign = a_program(a_clinic(), Role.PROVIDER)
 
@@ -244,7 +244,7 @@ def test_of_several_changes_at_one_moment_with_one_tag_one_change_is_made(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_is_put_into_a_cohort_at_the_moment_of_a_change_with_a_tag_stays_in_it(
+def test_a_patient_put_into_a_cohort_at_the_moment_of_a_change_with_a_tag_stays_in_it(
     request: pytest.FixtureRequest,
 ) -> None:
     clinic: Clinic = request.getfixturevalue("clinic")

@@ -62,7 +62,7 @@ def test_a_program_answers_once_for_one_key(api: Program, bot: Bot, ana: Patient
     assert Message.objects.filter(patient=ana).count() == 1
 
 
-def test_who_opted_out_is_not_answered(api: Program, bot: Bot, ana: Patient) -> None:
+def test_an_opted_out_patient_is_not_answered(api: Program, bot: Bot, ana: Patient) -> None:
     wrote(bot, ana)
     wrote(bot, ana, "STOP")
 

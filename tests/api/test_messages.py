@@ -41,7 +41,7 @@ def test_an_instant_with_any_offset_is_kept_to_the_microsecond(clinic: Clinic, a
 
 
 @pytest.mark.parametrize("text", ["<b>Hi</b> & *you*", "{{braces} stay", "عيد 👋", "two\nlines\tand a tab"])
-def test_what_is_typed_is_what_the_patient_reads(clinic: Clinic, api: Program, text: str) -> None:
+def test_the_patient_reads_the_text_as_it_was_typed(clinic: Clinic, api: Program, text: str) -> None:
     message = api.post("/messages", {"patient": str(a_patient(clinic).id), "text": text}).json
 
     assert message["text"] == text.replace("{{", "{")
@@ -68,7 +68,7 @@ def test_an_instant_that_can_not_be_taken_is_refused(clinic: Clinic, api: Progra
     assert (answer.status, answer.wrong_fields) == (422, ["send_at"])
 
 
-def test_what_is_missing_is_named_field_by_field(api: Program) -> None:
+def test_missing_values_are_named_field_by_field(api: Program) -> None:
     assert sorted(api.post("/messages", {}).wrong_fields) == ["patient", "text"]
 
 

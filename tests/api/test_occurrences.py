@@ -109,7 +109,7 @@ def test_of_two_people_who_detach_the_same_the_second_hears_that_it_is_there(
     assert Message.objects.filter(schedule=schedule, occurrence=at(now)).count() == 1
 
 
-def test_what_is_skipped_paused_ended_past_or_in_a_pause_can_not_be_detached(
+def test_an_occurrence_that_is_skipped_paused_ended_past_or_in_a_pause_can_not_be_detached(
     clinic: Clinic, api: Program, now: dt.datetime
 ) -> None:
     ana = a_patient(clinic)
@@ -133,7 +133,7 @@ def test_what_is_skipped_paused_ended_past_or_in_a_pause_can_not_be_detached(
     assert (shown["skipped"], shown["items"]) == (True, [])
 
 
-def test_what_there_is_not_is_unknown_and_a_patient_it_does_not_reach_is_named(
+def test_an_unknown_occurrence_is_refused_and_a_patient_it_does_not_reach_is_named(
     clinic: Clinic, api: Program, now: dt.datetime
 ) -> None:
     ana, stranger = a_patient(clinic), a_patient(clinic, "Somebody else")

@@ -48,7 +48,7 @@ def test_an_added_patient_reads_back_as_it_was_written(api: Program) -> None:
     }
 
 
-def test_what_is_left_out_of_a_new_patient_is_null_or_the_clinics(clinic: Clinic, api: Program) -> None:
+def test_fields_left_out_of_a_new_patient_are_null_or_the_clinics(clinic: Clinic, api: Program) -> None:
     patient = api.post("/patients", {"external_id": "P-1", "name": "Ana"}).json
 
     assert patient["timezone"] == clinic.timezone

@@ -42,7 +42,7 @@ def told(items: list[Json]) -> list[Told]:
     return [(item["due_at"], item["patient"]["name"]) for item in items]
 
 
-def test_what_is_planned_beyond_the_messages_stands_behind_them_until_due_to(
+def test_future_occurrences_stand_behind_the_messages_until_due_to(
     clinic: Clinic, api: Program, now: dt.datetime
 ) -> None:
     ana = a_patient(clinic, timezone="Europe/Lisbon")
@@ -155,7 +155,7 @@ def test_due_to_is_the_first_instant_left_out(clinic: Clinic, api: Program, now:
     assert last(at_nine) < last(at_nine + dt.timedelta(seconds=1)) == f"{at_nine.date()}T09:00:00Z"
 
 
-def test_who_is_on_pause_has_left_or_is_in_another_clinic_has_nothing_planned(
+def test_a_patient_who_is_on_pause_has_left_or_is_in_another_clinic_has_nothing_planned(
     clinic: Clinic, api: Program, now: dt.datetime
 ) -> None:
     away = a_patient(clinic, "Away", paused_until=(now + 5 * DAY).date(), paused_reason="in hospital")
@@ -182,7 +182,7 @@ def test_a_paused_an_ended_and_a_cancelled_series_plan_nothing(clinic: Clinic, a
     assert [item for item in api.get(address(now + 9 * DAY)).json["items"] if item["planned"]] == []
 
 
-def test_what_goes_out_once_in_ten_days_is_there_at_once(clinic: Clinic, api: Program, now: dt.datetime) -> None:
+def test_a_single_message_in_ten_days_is_there_at_once(clinic: Clinic, api: Program, now: dt.datetime) -> None:
     planned(clinic, a_patient(clinic), now=now, starts_at=f"{(now + 10 * DAY).date()}T15:30", recurrence=None)
 
     items = api.get(address(now + 12 * DAY)).json["items"]

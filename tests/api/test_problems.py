@@ -186,7 +186,7 @@ def test_head_is_get_without_the_content(api: Program) -> None:
     assert int(answer.headers["Content-Length"]) == len(json.dumps({"items": [], "next": None}, separators=(",", ":")))
 
 
-def test_what_breaks_on_our_side_is_told_and_logged_without_a_word_of_what_was_sent(
+def test_an_error_on_our_side_is_answered_and_logged_without_a_word_of_the_request(
     clinic: Clinic, api: Program, caplog: pytest.LogCaptureFixture
 ) -> None:
     patient = a_patient(clinic)

@@ -74,7 +74,7 @@ def test_christmas_moves_past_the_weekend_after_it(clinic: Clinic, api: Program)
     assert [occurrence["local"] for occurrence in once["occurrences"]] == ["2037-12-28T09:00:00+01:00"]
 
 
-def test_what_is_no_kind_of_day_can_not_be_avoided(clinic: Clinic, api: Program) -> None:
+def test_an_unknown_kind_of_day_can_not_be_avoided(clinic: Clinic, api: Program) -> None:
     answer = api.post("/schedules", a_daily_schedule(a_patient(clinic), avoid={"mondays": True}))
 
     assert (answer.status, answer.wrong_fields) == (422, ["avoid.mondays"])
@@ -363,7 +363,7 @@ def test_a_skipped_occurrence_is_left_out(clinic: Clinic, api: Program) -> None:
     assert answer.json["next"][:2] == ["2035-12-01T08:00:00Z", "2035-12-03T08:00:00Z"]
 
 
-def test_what_is_no_occurrence_can_not_be_skipped(clinic: Clinic, api: Program) -> None:
+def test_an_unknown_occurrence_can_not_be_skipped(clinic: Clinic, api: Program) -> None:
     path = f"/schedules/{planned(clinic, api)['id']}"
 
     answer = api.post(f"{path}/skip", {"occurrence": "2035-12-02T10:00"})

@@ -47,7 +47,7 @@ def test_each_object_has_a_strong_tag_of_its_own(clinic: Clinic, schedule: str) 
     assert tags == [tag_at(admin, path) for path in paths]
 
 
-def test_what_creates_changes_or_acts_answers_with_the_tag_that_the_object_then_has(clinic: Clinic) -> None:
+def test_calls_that_create_change_or_act_answer_with_the_objects_new_tag(clinic: Clinic) -> None:
     admin, patient = a_program(clinic, ADMIN), a_patient(clinic)
     a_bot(clinic)
     conversation = a_conversation(patient)
@@ -164,7 +164,7 @@ def test_each_field_of_a_patient_changes_the_tag(clinic: Clinic, api: Program, c
     assert tag_at(api, path) != before
 
 
-def test_what_a_patient_or_telegram_says_changes_the_patients_tag(clinic: Clinic, api: Program) -> None:
+def test_words_of_a_patient_or_of_telegram_change_the_patients_tag(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic)
     assert patient.telegram_id
     tags = [tag_at(api, f"/patients/{patient.id}")]
@@ -207,7 +207,7 @@ def test_each_change_of_whether_a_patient_can_be_reached_changes_the_tag(clinic:
     assert all(answer.headers["ETag"] != next_.headers["ETag"] for answer, next_ in pairwise(shown))
 
 
-def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api: Program) -> None:
+def test_a_patient_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api: Program) -> None:
     ana, ben = a_patient(clinic), a_patient(clinic, "Ben")
     cohort = a_cohort(clinic, "Diabetes")
     path = f"/cohorts/{cohort.id}"
@@ -226,7 +226,7 @@ def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api
     assert len(set(tags)) == 3
 
 
-def test_what_comes_of_sending_changes_a_messages_tag(clinic: Clinic, api: Program) -> None:
+def test_the_result_of_sending_changes_a_messages_tag(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic)
     failed, cancelled = a_message(patient), a_message(patient)
     before = {message.id: tag_at(api, f"/messages/{message.id}") for message in (failed, cancelled)}

@@ -39,7 +39,7 @@ def test_a_click_opens_the_message_at_the_side_and_escape_returns_to_its_row(
     expect(second).to_be_focused()
 
 
-def test_what_is_done_at_the_side_comes_back_to_the_list(page: Page, live_server: LiveServer) -> None:
+def test_an_act_at_the_side_comes_back_to_the_list(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
     a_message(a_patient(clinic), due_at=soon())
     sign_in(page, live_server.url, clinic)

@@ -91,7 +91,9 @@ def test_a_placeholder_goes_in_where_the_cursor_is(page: Page, live_server: Live
     expect(page.locator("#text")).to_have_value("Good morning {first_name}!")
 
 
-def test_who_was_chosen_stays_while_one_looks_for_another(page: Page, live_server: LiveServer) -> None:
+def test_a_chosen_patient_stays_chosen_while_the_person_searches_for_another(
+    page: Page, live_server: LiveServer
+) -> None:
     clinic = a_clinic()
     a_patient(clinic)
     a_patient(clinic, "Jonas Weber")
@@ -128,7 +130,7 @@ def test_a_series_is_planned_without_javascript(browser: Browser, live_server: L
     context.close()
 
 
-def test_what_is_typed_is_kept_and_continued_from_the_list(page: Page, live_server: LiveServer) -> None:
+def test_a_form_that_was_begun_is_kept_and_continued_from_the_list(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
     a_patient(clinic)
     sign_in(page, live_server.url, clinic)

@@ -40,7 +40,7 @@ def changes_the_time(browser: Browser, live_server: LiveServer, series: Schedule
     other.context.close()
 
 
-def test_who_saves_second_is_told_who_changed_what_and_when_and_is_asked(
+def test_a_person_who_saves_second_is_told_about_the_other_change_and_is_asked(
     page: Page, browser: Browser, live_server: LiveServer, series: Schedule
 ) -> None:
     sign_in(page, live_server.url, series.clinic)
@@ -67,7 +67,7 @@ def test_who_saves_second_is_told_who_changed_what_and_when_and_is_asked(
     assert (drafts.of(saved).text, saved.starts_at) == ("Two tablets, please.", "2035-12-01T07:30")
 
 
-def test_who_saves_second_can_leave_it_as_it_is_now(
+def test_a_person_who_saves_second_can_keep_the_present_state(
     page: Page, browser: Browser, live_server: LiveServer, series: Schedule
 ) -> None:
     sign_in(page, live_server.url, series.clinic)

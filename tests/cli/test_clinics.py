@@ -103,7 +103,7 @@ def test_a_clinic_is_added_and_listed() -> None:
         ("linden", "Linden", "Berlin", "timezone"),
     ],
 )
-def test_what_can_not_be_is_refused_by_its_field(slug: str, name: str, zone: str, field: str) -> None:
+def test_an_impossible_value_is_refused_by_its_field(slug: str, name: str, zone: str, field: str) -> None:
     a_clinic(slug="taken")
 
     done = typed("clinic", "add", "--name", name, "--timezone", zone, "--", slug)
@@ -229,7 +229,7 @@ def test_a_removed_clinic_leaves_its_audit_trail_and_the_other_clinic_alone(tmp_
 
 
 @pytest.mark.parametrize("left", [0, 1])
-def test_what_is_cut_off_from_a_removed_clinics_trail_is_found_by_the_hash_of_its_end(
+def test_entries_cut_off_from_a_removed_clinics_trail_are_found_by_the_hash_of_its_end(
     tmp_path: Path, passphrase: str, left: int
 ) -> None:
     clinic = a_full_clinic("linden")

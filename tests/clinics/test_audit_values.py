@@ -234,7 +234,7 @@ def test_a_pause_of_all_sending_tells_since_when(api: Program, admin: Client) ->
     assert paused["sending_paused_at"] == list(reversed(resumed["sending_paused_at"]))  # type: ignore[call-overload]
 
 
-def test_what_the_planner_did_after_an_act_is_one_entry_for_the_series(api: Program, ana: Patient) -> None:
+def test_the_planners_work_after_an_act_is_one_entry_for_the_series(api: Program, ana: Patient) -> None:
     series = a_daily(api, ana, timezone="patient", starts_at=f"{tomorrow()}T09:00")
 
     api.patch(f"/patients/{ana.id}", {"timezone": "Asia/Tokyo"})
@@ -245,7 +245,7 @@ def test_what_the_planner_did_after_an_act_is_one_entry_for_the_series(api: Prog
     assert entry.changes["patient"] == [None, str(ana.id)]
 
 
-def test_what_the_planner_did_is_nobodys_change_of_the_series(api: Program, ana: Patient) -> None:
+def test_the_planners_work_is_nobodys_change_of_the_series(api: Program, ana: Patient) -> None:
     series = a_daily(api, ana, timezone="patient", starts_at=f"{tomorrow()}T09:00")
     api.patch(f"/patients/{ana.id}", {"timezone": "Asia/Tokyo"})
 

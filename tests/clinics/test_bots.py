@@ -54,7 +54,7 @@ def test_a_new_token_of_the_same_bot_keeps_its_updates() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "linden_bot", "123456789", "123:é", "x:" + "A" * 35])
-def test_what_can_be_no_token_is_refused_and_not_quoted(token: str) -> None:
+def test_an_impossible_token_is_refused_and_not_quoted(token: str) -> None:
     with pytest.raises(Refused) as refusal:
         bots.connect(a_clinic(), token, "linden_bot", sandbox=False, now=NOW)
 

@@ -36,7 +36,7 @@ def test_a_value_names_the_key_that_sealed_it() -> None:
     assert seal(TEXT, "a.b.c")[1:7].hex() == ring().in_use.id
 
 
-def test_what_a_key_before_has_sealed_stays_readable(settings: Settings) -> None:
+def test_a_value_sealed_with_an_earlier_key_stays_readable(settings: Settings) -> None:
     old = seal(TEXT, "a.b.c")
 
     use_newer(settings)

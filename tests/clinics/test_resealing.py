@@ -94,7 +94,7 @@ def test_values_from_before_there_were_ids_are_given_the_key_in_use() -> None:
 
 
 @pytest.mark.django_db
-def test_what_no_key_opens_stays_as_it_is_and_is_counted(settings: Settings) -> None:
+def test_a_value_that_no_key_opens_stays_as_it_is_and_is_counted(settings: Settings) -> None:
     a_message(a_patient(a_clinic()), text=TEXT)
     a_bot(a_clinic())
     (lying,) = stored("schedules_message", "text")

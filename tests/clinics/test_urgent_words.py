@@ -35,7 +35,7 @@ def test_words_are_kept_once_each_with_their_number() -> None:
         ([], 112, "phone"),
     ],
 )
-def test_what_can_t_be_is_refused(words: object, phone: object, field: str) -> None:
+def test_impossible_words_and_numbers_are_refused(words: object, phone: object, field: str) -> None:
     clinic = a_clinic()
 
     with pytest.raises(Refused) as refused:

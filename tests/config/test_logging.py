@@ -77,7 +77,7 @@ def test_a_databases_password_is_never_written() -> None:
     assert "pa55word" not in written
 
 
-def test_what_the_variables_of_a_failed_function_held_is_never_written() -> None:
+def test_values_of_a_failed_functions_variables_are_never_written() -> None:
     code = "name = 'Ana Silva'\ntry: 1 / 0\nexcept ZeroDivisionError: log.exception('it failed')"
 
     written = logged(code)
@@ -125,14 +125,14 @@ _ANA = "'Ana Silva'"
         "warning", "pydantic",
     ],
 )  # fmt: skip
-def test_what_an_error_quotes_is_never_written(code: str, status: int, said: str) -> None:
+def test_an_errors_quotation_is_never_written(code: str, status: int, said: str) -> None:
     written = logged(code, level="debug", status=status)
 
     assert said in written
     assert "Ana" not in written
 
 
-def test_what_an_error_quotes_is_never_written_in_readable_lines_either() -> None:
+def test_an_errors_quotation_is_never_written_in_readable_lines_either() -> None:
     written = logged(f"log.info('begins')\nraise ValueError({_ANA})", json=False, status=1)
 
     assert "ValueError" in written

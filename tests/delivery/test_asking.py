@@ -148,7 +148,7 @@ def test_a_patient_who_left_withdrew_or_has_another_chat_is_asked_nothing(bot: B
     assert found.question is None
 
 
-def test_what_was_edited_keeps_its_number_and_bounds_no_gap(bot: Bot) -> None:
+def test_an_edited_message_keeps_its_number_and_bounds_no_gap(bot: Bot) -> None:
     sent(bot.clinic, 100, -5)
     edited = sent(bot.clinic, 90, -20)
     message = unknown(bot.clinic)
@@ -159,7 +159,7 @@ def test_what_was_edited_keeps_its_number_and_bounds_no_gap(bot: Bot) -> None:
     assert fresh(message).status == Status.FAILED
 
 
-def test_what_a_restore_holds_is_not_looked_for(bot: Bot) -> None:
+def test_a_message_held_by_a_restore_is_not_looked_for(bot: Bot) -> None:
     a_gap(bot.clinic)
     unknown(bot.clinic, held_by_restore=True)
 
@@ -180,7 +180,7 @@ def test_a_message_that_came_in_accounts_for_its_number(bot: Bot) -> None:
     assert asked(bot).number == 102
 
 
-def test_what_ended_more_than_a_day_ago_is_looked_for_no_more(bot: Bot) -> None:
+def test_an_attempt_that_ended_more_than_a_day_ago_is_looked_for_no_more(bot: Bot) -> None:
     a_gap(bot.clinic)
     unknown(bot.clinic)
 

@@ -29,7 +29,7 @@ def test_only_what_telegram_still_deletes_is_asked_for_and_each_message_once(cli
     assert Deletion.objects.get().until == NOW + HOUR
 
 
-def test_what_became_too_old_is_forgotten_in_every_clinic(clinic: Clinic) -> None:
+def test_deletions_that_became_too_old_are_forgotten_in_every_clinic(clinic: Clinic) -> None:
     for owner in (clinic, a_clinic()):
         deleting.ask(owner, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW + HOUR)], now=NOW)
 
@@ -38,7 +38,7 @@ def test_what_became_too_old_is_forgotten_in_every_clinic(clinic: Clinic) -> Non
     assert [deletion.telegram_message_id for deletion in Deletion.objects.all()] == [2, 2]
 
 
-def test_what_is_put_off_waits_and_what_is_done_goes(clinic: Clinic) -> None:
+def test_a_deletion_that_is_put_off_waits_and_a_finished_deletion_is_removed(clinic: Clinic) -> None:
     deleting.ask(clinic, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW)], now=NOW)
     first, second = deleting.due(clinic.pk, now=NOW)
 

@@ -114,7 +114,7 @@ def test_the_answer_to_their_own_stop_begins(bot: Bot, ana: Patient) -> None:
     assert attempt.text.startswith("Done: Linden Clinic sends no more messages")
 
 
-def test_what_was_planned_goes_out_if_consent_is_back_when_it_is_due(bot: Bot, ana: Patient) -> None:
+def test_a_planned_message_goes_out_if_consent_is_back_when_it_is_due(bot: Bot, ana: Patient) -> None:
     message = a_message(ana, a_schedule(bot.clinic, ana), due_at=NOW + HOUR)
     comes_in(bot, a_text(ana.telegram_id or 0, "STOP"))
     comes_in(bot, a_text(ana.telegram_id or 0, "/start"))
@@ -183,7 +183,7 @@ def test_a_delayed_message_gives_way_to_a_newer_message_of_its_series(bot: Bot, 
     assert Message.objects.get(follows=question).reason == Reason.SUPERSEDED
 
 
-def test_what_comes_later_ends_with_its_schedule(bot: Bot, ana: Patient) -> None:
+def test_a_delayed_message_ends_with_its_schedule(bot: Bot, ana: Patient) -> None:
     question = a_question(ana, state="cancelled")
     following.say_again(question, Follow.LATER, due_at=NOW, now=NOW)
 

@@ -31,7 +31,7 @@ def begun(message: Message, now: dt.datetime = NOW) -> steps.Step:
     return found
 
 
-def test_what_is_ready_is_in_line_soonest_first() -> None:
+def test_ready_messages_are_in_line_soonest_first() -> None:
     clinic = a_clinic()
     second = a_message(a_patient(clinic), due_at=NOW - SECOND)
     first = a_message(a_patient(clinic), due_at=NOW - 2 * SECOND)
@@ -68,7 +68,7 @@ def test_a_look_from_a_place_on_finds_that_message_and_all_after_it() -> None:
     assert rest == whole[2:]
 
 
-def test_what_one_dispatcher_has_begun_no_other_gets() -> None:
+def test_no_dispatcher_gets_a_message_that_another_has_begun() -> None:
     message = a_due_message()
     begun(message)
 
@@ -209,7 +209,7 @@ def test_an_edited_message_keeps_its_own_text() -> None:
     assert (edited.text, edited.by_hand) == ("Come at ten.", True)
 
 
-def test_what_could_not_leave_in_time_is_too_late() -> None:
+def test_a_message_that_could_not_leave_in_time_is_too_late() -> None:
     message = a_due_message()
 
     steps.expire(now=message.late_at)
@@ -217,7 +217,7 @@ def test_what_could_not_leave_in_time_is_too_late() -> None:
     assert steps.fresh(message).reason == Reason.TOO_LATE
 
 
-def test_what_was_tried_until_it_was_too_late_gave_up() -> None:
+def test_a_message_tried_until_it_was_too_late_gave_up() -> None:
     message = a_due_message()
     steps.record(begun(message), AttemptOutcome.TRANSIENT, Status.PENDING, now=NOW)
 
@@ -226,7 +226,7 @@ def test_what_was_tried_until_it_was_too_late_gave_up() -> None:
     assert steps.fresh(message).reason == Reason.GAVE_UP
 
 
-def test_what_waited_for_a_refused_bot_says_so() -> None:
+def test_a_message_that_waited_for_a_refused_bot_says_so() -> None:
     message = a_due_message()
     a_bot(message.clinic, closed_why=Closed.UNAUTHORIZED, closed_until=NOW)
 
@@ -235,7 +235,7 @@ def test_what_waited_for_a_refused_bot_says_so() -> None:
     assert steps.fresh(message).reason == Reason.BOT_UNAUTHORIZED
 
 
-def test_what_waited_for_consent_in_vain_says_so() -> None:
+def test_a_message_that_waited_for_consent_in_vain_says_so() -> None:
     message = a_message(a_patient(a_clinic(), consent=Consent.UNKNOWN, consent_asked_at=NOW))
 
     steps.expire(now=message.late_at)
@@ -251,7 +251,7 @@ def test_what_waited_for_consent_in_vain_says_so() -> None:
         ({"consent": Consent.WITHDRAWN}, Status.FAILED, Reason.OPTED_OUT),
     ],
 )
-def test_what_could_not_arrive_anyway_says_so_even_when_it_is_too_late_and_the_bot_refused(
+def test_a_message_that_could_not_arrive_says_so_even_if_it_is_too_late_and_the_bot_refused(
     fields: dict[str, object], status: Status, reason: Reason
 ) -> None:
     clinic = a_clinic()
@@ -271,14 +271,14 @@ def test_an_expired_message_whose_clinic_demands_a_consent_that_was_never_given_
     assert steps.fresh(message).reason == Reason.NO_CONSENT
 
 
-def test_what_is_on_the_wire_does_not_expire() -> None:
+def test_a_message_on_the_wire_does_not_expire() -> None:
     message = a_due_message(due_at=NOW)
     begun(message, message.late_at - SECOND)
 
     assert steps.expire(now=message.late_at) == 0
 
 
-def test_what_was_begun_is_not_unknown_before_its_lease_is_over() -> None:
+def test_a_begun_message_is_not_unknown_before_its_lease_is_over() -> None:
     message = a_due_message(due_at=NOW)
     begun(message)
 
@@ -287,7 +287,7 @@ def test_what_was_begun_is_not_unknown_before_its_lease_is_over() -> None:
     assert steps.fresh(message).status == Status.PENDING
 
 
-def test_what_was_begun_by_a_clock_that_was_put_back_since_is_unknown_when_it_is_too_late() -> None:
+def test_a_message_begun_before_the_clock_was_put_back_is_unknown_when_it_is_too_late() -> None:
     message = a_due_message()
     begun(message)
     Message.objects.filter(pk=message.pk).update(ready_at=message.late_at + SECOND)
@@ -328,7 +328,7 @@ def _somebody_waits() -> bool:
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite one writes at a time")
 @pytest.mark.django_db(transaction=True)
-def test_what_is_begun_at_the_moment_in_which_its_plan_goes_stays() -> None:
+def test_a_message_begun_at_the_moment_in_which_its_plan_is_removed_stays() -> None:
     message = a_due_message()
     planner = threading.Thread(target=_unplan)
 

@@ -119,7 +119,7 @@ def test_buttons_are_replaced_again_at_once_since_a_second_time_changes_nothing(
     assert found.record.ready_at == NOW
 
 
-def test_what_a_patient_reads_and_is_called_shows_in_no_repr() -> None:
+def test_a_patients_text_and_name_show_in_no_repr() -> None:
     shown = repr(a_begun(patient_name="Ana Silva"))
 
     assert "Begun(" in shown

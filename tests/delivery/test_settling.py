@@ -27,7 +27,7 @@ from tests.delivery.unknown_outcomes import (
 pytestmark = pytest.mark.django_db
 
 
-def test_what_the_chat_holds_is_sent_with_that_number(bot: Bot) -> None:
+def test_a_message_that_the_chat_holds_is_sent_with_that_number(bot: Bot) -> None:
     a_gap(bot.clinic)
     message = unknown(bot.clinic)
 
@@ -66,7 +66,7 @@ def test_a_retry_begins_without_the_note_of_an_earlier_try(bot: Bot) -> None:
     assert fresh(message).no_trace_at is None
 
 
-def test_what_its_schedule_wants_resent_waits_for_the_trace_and_goes_once_there_is_none(bot: Bot) -> None:
+def test_a_message_to_be_resent_waits_for_the_trace_and_goes_once_there_is_none(bot: Bot) -> None:
     a_gap(bot.clinic)
     now = NOW + 2 * LEASE
     message = waits_to_be_resent(bot.clinic, now + MINUTE)
@@ -79,7 +79,7 @@ def test_what_its_schedule_wants_resent_waits_for_the_trace_and_goes_once_there_
     assert fresh(message).ready_at == now + dt.timedelta(seconds=2)
 
 
-def test_what_waits_to_be_resent_is_not_sent_again_if_the_chat_holds_it(bot: Bot) -> None:
+def test_a_message_that_waits_to_be_resent_is_not_sent_again_if_the_chat_holds_it(bot: Bot) -> None:
     a_gap(bot.clinic)
     now = NOW + 2 * LEASE
     message = waits_to_be_resent(bot.clinic, now + MINUTE)

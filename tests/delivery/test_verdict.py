@@ -102,7 +102,9 @@ def test_a_broadcast_waits_for_the_end_of_quiet_hours_and_late_counts_from_there
         (dt.date(2027, 5, 7), dt.datetime(2027, 5, 8, 6, tzinfo=dt.UTC)),  # Friday's own, on Saturday
     ],
 )
-def test_what_a_holiday_moved_to_friday_is_not_delayed_onto_saturday(day: dt.date, goes_on: dt.datetime) -> None:
+def test_a_message_that_a_holiday_moved_to_friday_is_not_delayed_onto_saturday(
+    day: dt.date, goes_on: dt.datetime
+) -> None:
     friday_night = dt.datetime(2027, 5, 7, 21, tzinfo=dt.UTC)
     late = ready(
         occurrence=f"{day}T09:00",

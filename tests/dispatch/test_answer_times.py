@@ -49,7 +49,7 @@ def test_nothing_is_late_while_nothing_is_open() -> None:
     assert times_of(*[0.02] * 100).late_at() == math.inf
 
 
-def test_what_hung_before_says_nothing_after_the_bot_has_answered_again() -> None:
+def test_a_request_that_hung_before_the_bot_answered_again_says_nothing() -> None:
     times = times_of(*[0.02] * 100)
     before, after = uuid.uuid4(), uuid.uuid4()
     times.request_written(before, 10.0)

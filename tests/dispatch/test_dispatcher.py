@@ -72,7 +72,7 @@ def test_send_now_wakes_the_dispatcher(
     assert status(message) == (Status.SENT, "")
 
 
-def test_who_may_not_be_written_to_is_not(
+def test_a_patient_who_may_get_no_message_gets_no_message(
     clinic: Clinic, telegram: StandIn, dispatcher: "subprocess.Popen[bytes]"
 ) -> None:
     withdrawn = due(a_patient(clinic, consent=Consent.WITHDRAWN))

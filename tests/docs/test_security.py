@@ -64,7 +64,7 @@ NAMES_NOBODY = {
 """Columns that could hold a name by their type, and never do. A new column belongs here or into the document."""
 
 
-def test_what_lies_in_the_clear_about_a_person_is_listed() -> None:
+def test_values_about_a_person_in_the_clear_are_listed() -> None:
     listed = {
         (table, name) for table, names in _ROW.findall(DOCUMENT.read_text()) for name in re.findall(r"\w+", names)
     }

@@ -47,7 +47,7 @@ def test_no_file_ends_an_import_other_than_by_a_refusal(raw: bytes) -> None:
 
 
 @fuzzed("csv", *_CELLS)
-def test_what_was_read_is_read_again_when_it_is_written_by_a_spreadsheet(raw: bytes) -> None:
+def test_a_table_that_a_spreadsheet_has_written_again_reads_the_same(raw: bytes) -> None:
     try:
         columns, rows = rows_of(raw)
     except NotReadable:

@@ -41,7 +41,7 @@ def the_file(path: Path) -> Path:
     return found
 
 
-def test_what_several_writers_noted_comes_back_in_the_order_of_time(tmp_path: Path) -> None:
+def test_entries_of_several_writers_come_back_in_the_order_of_time(tmp_path: Path) -> None:
     written(tmp_path, "dispatcher", ENTRIES[1::2])
     written(tmp_path, "listener", ENTRIES[0::2])
 

@@ -39,7 +39,7 @@ def test_a_tap_is_kept_with_its_message_and_shown_in_place_of_the_buttons(bot: B
     assert not Conversation.objects.exists()
 
 
-def test_what_was_tapped_lies_nowhere_in_the_clear(bot: Bot, ana: Patient) -> None:
+def test_a_tapped_answer_lies_nowhere_in_the_clear(bot: Bot, ana: Patient) -> None:
     comes_in(bot, tap_on(a_question(ana), TAKEN))
 
     assert "Taken" not in "\n".join(stored())

@@ -21,7 +21,7 @@ def a_reply(patient: Patient, text: str, minutes: int, **fields: object) -> Repl
     return Reply.objects.create(clinic=patient.clinic, patient=patient, **values | fields)
 
 
-def test_what_went_out_and_what_came_back_stand_in_one_line_of_time() -> None:
+def test_messages_and_replies_stand_in_the_order_of_time() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic, "Ana Silva")
     schedule = a_schedule(clinic, patient, text="Hello {first_name}")
@@ -35,7 +35,7 @@ def test_what_went_out_and_what_came_back_stand_in_one_line_of_time() -> None:
     assert items[0].message == items[1].message == sent.id
 
 
-def test_what_was_not_sent_was_not_said() -> None:
+def test_a_message_that_was_not_sent_is_not_in_the_conversation() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic)
     a_message(patient)

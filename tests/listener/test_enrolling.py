@@ -80,7 +80,7 @@ def test_an_answered_question_can_t_be_answered_again(bot: Bot) -> None:
     assert (again.text, other.text[:13]) == ("You have agreed already.", "This question")
 
 
-def test_who_opted_out_is_told_nothing_over_the_chat_either(bot: Bot) -> None:
+def test_an_opted_out_patient_gets_no_message_over_the_chat_either(bot: Bot) -> None:
     enrolled(bot)
     agree = button(bot, 0)
     comes_in(bot, a_text(CHAT, "STOP"))

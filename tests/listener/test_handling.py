@@ -40,7 +40,7 @@ def test_a_stranger_s_text_is_kept_without_a_patient(bot: Bot) -> None:
     assert (reply.patient, reply.telegram_id) == (None, CHAT)
 
 
-def test_what_is_no_text_is_kept_as_that(bot: Bot) -> None:
+def test_a_photo_is_kept_with_its_kind_and_its_caption(bot: Bot) -> None:
     a_patient(bot.clinic, telegram_id=CHAT)
     photo = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
 

@@ -53,7 +53,7 @@ def test_a_question_goes_to_staff_and_is_no_stop(bot: Bot, ana: Patient, nora: C
     assert inbox.waiting(nora) == 1
 
 
-def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
+def test_a_member_takes_a_conversation_and_a_second_member_is_told_who_was_faster(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
     conversation = wrote(bot, ana)
@@ -67,7 +67,7 @@ def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
     assert inbox.waiting(nora) == 0
 
 
-def test_what_comes_anew_stays_with_who_has_it_and_counts_for_them(
+def test_a_new_message_stays_with_the_assigned_member_and_counts_for_them(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
     inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
@@ -103,7 +103,9 @@ def test_done_opens_again_with_the_next_reply(bot: Bot, ana: Patient, nora: Call
     assert in_view(nora, "unread") == [ana]
 
 
-def test_what_came_while_one_read_is_not_done_with_it(bot: Bot, ana: Patient, nora: Caller) -> None:
+def test_a_message_that_came_while_a_member_read_is_not_done_with_the_others(
+    bot: Bot, ana: Patient, nora: Caller
+) -> None:
     seen = wrote(bot, ana).last_reply_id
     conversation = wrote(bot, ana, "It hurts more now")
 
@@ -239,7 +241,7 @@ def test_without_a_number_nothing_is_looked_for(bot: Bot, ana: Patient) -> None:
     assert wrote(bot, ana, "help").urgent_at is None
 
 
-def test_who_opted_out_raises_the_alert_and_is_told_nothing(bot: Bot, ana: Patient) -> None:
+def test_an_opted_out_patients_call_for_help_raises_the_alert_and_gets_no_answer(bot: Bot, ana: Patient) -> None:
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
 
     conversation = wrote(bot, ana, "help")
@@ -266,7 +268,7 @@ def test_a_flood_of_words_is_one_conversation(bot: Bot, ana: Patient, nora: Call
     assert conversation.unread == 30
 
 
-def test_what_a_member_had_who_is_none_any_more_waits_for_somebody(
+def test_a_conversation_of_a_former_member_waits_for_somebody(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
     conversation = inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
@@ -278,7 +280,7 @@ def test_what_a_member_had_who_is_none_any_more_waits_for_somebody(
     assert inbox.assign_to_caller(eva, conversation, now=NOW).holder_name == "eva@clinic.example"
 
 
-def test_what_a_member_had_who_is_none_any_more_is_its_who_answers(
+def test_a_conversation_of_a_former_member_is_assigned_to_the_member_who_answers(
     bot: Bot, ana: Patient, nora: Caller, eva: Caller
 ) -> None:
     conversation = inbox.assign_to_caller(nora, wrote(bot, ana), now=NOW)
@@ -290,7 +292,7 @@ def test_what_a_member_had_who_is_none_any_more_is_its_who_answers(
     assert conversation.holder_name == "eva@clinic.example"
 
 
-def test_who_takes_twice_has_it(bot: Bot, ana: Patient, nora: Caller) -> None:
+def test_a_member_can_take_a_conversation_twice(bot: Bot, ana: Patient, nora: Caller) -> None:
     conversation = wrote(bot, ana)
 
     for _ in range(2):

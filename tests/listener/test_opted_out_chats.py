@@ -156,7 +156,7 @@ def test_an_answer_to_a_stranger_that_waits_when_the_stop_comes_does_not_leave(b
     assert not leaves(bot, waiting)
 
 
-def test_who_said_stop_while_marked_as_left_is_still_opted_out_when_back(bot: Bot) -> None:
+def test_a_patient_who_said_stop_while_marked_as_left_is_still_opted_out_when_back(bot: Bot) -> None:
     ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
     upsert.store(
         a_caller(bot.clinic), [Entry(1, read_given({"external_id": "P-1"}, today=NOW.date()), left=True)], "", now=NOW
@@ -190,7 +190,7 @@ def test_nothing_goes_to_an_alert_contact_s_chat_that_stopped_and_the_page_says_
     assert leaves(bot, Message.objects.latest("id"))
 
 
-def test_what_waited_for_a_whole_outage_ends_as_opted_out_and_not_as_too_late(bot: Bot) -> None:
+def test_a_message_that_waited_for_a_whole_outage_ends_as_opted_out_and_not_as_too_late(bot: Bot) -> None:
     comes_in(bot, a_text(CHAT, "Who are you?"))
     (conversation,) = inbox.view(bot.clinic, "strangers", a_caller(bot.clinic))
     waiting = inbox.answer(a_caller(bot.clinic), conversation, "Your clinic.", now=NOW)
@@ -225,7 +225,7 @@ def test_a_member_s_note_is_the_patient_s_and_not_the_chat_s(bot: Bot) -> None:
     assert leaves(bot, a_message(ben))
 
 
-def test_who_said_stop_in_one_clinic_did_not_in_another(bot: Bot, other_bot: Bot) -> None:
+def test_a_stop_in_one_clinic_is_no_stop_in_another_clinic(bot: Bot, other_bot: Bot) -> None:
     ana = a_patient(other_bot.clinic, telegram_id=CHAT)
 
     stops(bot)

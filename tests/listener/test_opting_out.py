@@ -48,7 +48,7 @@ def test_stop_as_the_whole_message_opts_out_and_is_confirmed_once(bot: Bot, text
 
 
 @pytest.mark.parametrize("text", ["Should I stop?", "STOP?", "please stop", "nonstop", "alto"])
-def test_what_only_speaks_of_stopping_goes_to_the_clinic(bot: Bot, text: str) -> None:
+def test_a_text_that_only_speaks_of_stopping_goes_to_the_clinic(bot: Bot, text: str) -> None:
     patient = a_patient(bot.clinic, telegram_id=CHAT)
 
     comes_in(bot, a_text(CHAT, text))

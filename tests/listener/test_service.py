@@ -157,7 +157,7 @@ def test_a_word_that_could_be_a_stop_is_asked_about_and_answered_by_a_tap(practi
     assert texts() == ["Stop. When is my visit?", "Stop all messages"]
 
 
-def test_what_was_written_while_no_listener_ran_is_worked_off_once(practice: Practice) -> None:
+def test_messages_written_while_no_listener_ran_are_handled_once(practice: Practice) -> None:
     _, phone = practice.a_reached_patient()
     phones.type_text(practice.sandbox, phone, "one")
     with a_listener(practice.url):

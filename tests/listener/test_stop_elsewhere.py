@@ -76,7 +76,7 @@ def test_a_caption_edited_to_stop_is_a_stop_and_both_stay(bot: Bot) -> None:
     ],
     ids=lambda update: str(update)[:24],
 )
-def test_what_others_say_or_what_is_only_quoted_stops_nobody(bot: Bot, update: dict[str, object]) -> None:
+def test_a_stop_of_others_or_in_a_quotation_stops_nobody(bot: Bot, update: dict[str, object]) -> None:
     comes_in(bot, update)
 
     assert not stopped(bot)

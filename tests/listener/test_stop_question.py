@@ -104,7 +104,7 @@ def test_buttons_that_nobody_tapped_are_an_open_question(bot: Bot, rosa: Patient
     assert consent_of(rosa) == Consent.GIVEN
 
 
-def test_what_a_member_asked_in_words_is_an_open_question(bot: Bot, rosa: Patient) -> None:
+def test_a_question_that_a_member_asked_in_words_is_an_open_question(bot: Bot, rosa: Patient) -> None:
     a_message(rosa, text="¿Cómo está la tensión?", status="sent", sent_at=NOW, created_by_kind="member")
 
     comes_in(bot, a_text(CHAT, "baja"))
@@ -149,7 +149,7 @@ def test_a_stop_as_its_own_sentence_opts_out_and_staff_reads_the_rest(bot: Bot, 
     assert conversation.last_reply.text == "Stop. Thank you for all"
 
 
-def test_what_stands_behind_the_command_is_read_by_staff(bot: Bot, ana: Patient) -> None:
+def test_words_behind_the_command_are_read_by_staff(bot: Bot, ana: Patient) -> None:
     comes_in(bot, a_text(ana.telegram_id or 0, "/stop@linden_bot my leg hurts"))
 
     assert consent_of(ana) == Consent.WITHDRAWN
@@ -227,7 +227,7 @@ def test_stop_after_go_on_opts_out(bot: Bot, rosa: Patient) -> None:
     assert consent_of(rosa) == Consent.WITHDRAWN
 
 
-def test_who_has_opted_out_is_asked_nothing(bot: Bot, rosa: Patient) -> None:
+def test_an_opted_out_patient_is_asked_nothing(bot: Bot, rosa: Patient) -> None:
     comes_in(bot, a_text(CHAT, "STOP"))
 
     comes_in(bot, a_text(CHAT, "Stop. ¿Cuándo es mi cita?"))

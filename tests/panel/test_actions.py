@@ -96,12 +96,12 @@ def test_another_clinics_failures_are_not_retried() -> None:
 
 
 @pytest.mark.parametrize("reason", ["outcome_unknown", "opted_out", "nonsense"])
-def test_what_must_not_go_out_twice_or_at_all_is_not_retried_in_bulk(reason: str) -> None:
+def test_messages_that_must_not_go_out_twice_or_at_all_are_not_retried_all_at_once(reason: str) -> None:
     with pytest.raises(Refused):
         actions.retry_all(a_caller(a_clinic(), Role.ADMIN), reason, now=NOW)
 
 
-def test_what_is_unknown_is_asked_about_until_somebody_decides() -> None:
+def test_an_unknown_outcome_is_asked_about_until_somebody_decides() -> None:
     clinic = a_clinic()
     message = failed(clinic, Reason.OUTCOME_UNKNOWN)
     asked = list(actions.undecided(clinic, now=NOW))
@@ -210,7 +210,7 @@ def test_a_program_is_no_person_to_send_a_test_to() -> None:
     assert answer.status == 409
 
 
-def test_what_arrived_by_a_patients_word_is_not_sent_again_from_a_page_that_is_old() -> None:
+def test_a_message_that_arrived_by_a_patients_word_is_not_sent_again_from_an_old_page() -> None:
     clinic = a_clinic()
     message = failed(clinic, Reason.OUTCOME_UNKNOWN)
     admin = a_caller(clinic, Role.ADMIN)

@@ -69,7 +69,7 @@ def test_a_cause_is_told_once_however_long_it_lasts() -> None:
     )
 
 
-def test_what_is_over_at_once_is_told_to_nobody() -> None:
+def test_a_problem_that_is_over_at_once_causes_no_alert() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
 
@@ -79,7 +79,7 @@ def test_what_is_over_at_once_is_told_to_nobody() -> None:
     assert told() == []
 
 
-def test_what_is_over_by_the_time_of_telling_is_not_told() -> None:
+def test_a_problem_that_is_over_before_its_alert_causes_no_alert() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
 
@@ -89,7 +89,7 @@ def test_what_is_over_by_the_time_of_telling_is_not_told() -> None:
     assert told() == []
 
 
-def test_what_was_seen_before_an_outage_of_the_database_and_after_has_yet_to_last() -> None:
+def test_a_problem_seen_before_and_after_an_outage_of_the_database_has_yet_to_last() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
     back = NOW + dt.timedelta(seconds=55)
@@ -156,7 +156,7 @@ def test_an_acknowledged_loss_is_reported_no_longer(door: str) -> None:
     assert AuditEntry.objects.filter(clinic=clinic, action="lost services acknowledged").exists()
 
 
-def test_what_was_told_is_told_to_be_over() -> None:
+def test_a_problem_with_an_alert_causes_a_message_when_it_is_over() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
     rounds(clinic, BROKEN, first=NOW, last=NOW + SETTLED)
@@ -167,7 +167,7 @@ def test_what_was_told_is_told_to_be_over() -> None:
     assert alerts.open_alerts(clinic) == []
 
 
-def test_what_comes_and_goes_is_no_storm() -> None:
+def test_a_problem_that_comes_and_goes_causes_no_storm_of_alerts() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
     at = NOW
@@ -180,7 +180,7 @@ def test_what_comes_and_goes_is_no_storm() -> None:
     assert len(told()) == 2
 
 
-def test_who_is_no_longer_an_admin_hears_nothing() -> None:
+def test_a_former_admin_gets_no_alert() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic, Role.PROVIDER)
 
@@ -197,7 +197,7 @@ def test_another_clinics_admins_hear_nothing() -> None:
     assert told() == []
 
 
-def test_what_gets_worse_is_told_once_more_and_no_more() -> None:
+def test_a_problem_that_gets_worse_causes_one_more_alert_and_no_more() -> None:
     clinic = a_clinic()
     an_admin_who_hears(clinic)
     rounds(clinic, BROKEN, first=NOW, last=NOW + SETTLED)

@@ -258,7 +258,7 @@ def _refuse_all(
     raise OperationalError("gone")
 
 
-def test_what_another_clinic_s_sending_suffers_from_is_not_told() -> None:
+def test_problems_of_another_clinic_s_sending_are_not_shown() -> None:
     a_clinic(sending_paused_at=NOW)
     clinic = a_clinic()
     for served in Clinic.objects.all():

@@ -49,7 +49,7 @@ def test_webhooks_that_take_no_calls_are_warned_of() -> None:
 
 
 @pytest.mark.parametrize("hours", [25, 40])
-def test_what_a_webhook_missed_is_warned_of_for_a_day_after_it_was_given_up(hours: int) -> None:
+def test_a_webhooks_missed_calls_cause_a_warning_for_a_day_after_they_were_given_up(hours: int) -> None:
     clinic = a_clinic()
     with a_program() as hook:
         webhook, _ = a_webhook(clinic, hook)

@@ -92,7 +92,7 @@ def test_a_dispatcher_that_answers_and_sends_nothing_is_down_all_the_same() -> N
     assert (report.status, report.source) == ("down", "direct")
 
 
-def test_what_a_dispatcher_says_of_itself_is_heard() -> None:
+def test_a_dispatchers_own_answer_counts() -> None:
     others_alive()
     with a_dispatcher(lambda: {"status": "degraded", "detail": "the ledger waits for the database"}):
         report = health.check(now=NOW)

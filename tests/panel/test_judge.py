@@ -81,7 +81,7 @@ def test_overdue_messages_without_any_dispatcher_are_down() -> None:
         (NoAnswer("nothing listens there"), Cause.DISPATCHER_MISSING, "No dispatcher is running, and messages"),
     ],
 )
-def test_what_a_living_dispatcher_says_goes_before_its_stale_heartbeat_also_once_messages_are_overdue(
+def test_a_living_dispatchers_answer_counts_more_than_its_old_heartbeat_also_if_messages_are_overdue(
     said: Answer | NoAnswer, cause: Cause, begins: str
 ) -> None:
     beats = (beat(Kind.WEB), beat(Kind.LISTENER), beat(Kind.DISPATCHER, seconds=40))

@@ -61,7 +61,7 @@ def test_nothing_is_told_in_the_window_and_what_is_still_wrong_is_told_after_it(
     assert events(hook) == ["opened"]
 
 
-def test_what_began_and_ended_in_the_window_is_never_told(clinic: Clinic, hook: Hook) -> None:
+def test_a_problem_that_began_and_ended_in_the_window_causes_no_alert(clinic: Clinic, hook: Hook) -> None:
     a_window(clinic)
 
     rounds(clinic, BROKEN, first=NOW, last=NOW + SETTLED)
@@ -71,9 +71,7 @@ def test_what_began_and_ended_in_the_window_is_never_told(clinic: Clinic, hook: 
     assert (events(hook), alerts.open_alerts(clinic)) == ([], [])
 
 
-def test_what_was_told_before_and_is_over_within_is_told_to_be_over_after_the_window(
-    clinic: Clinic, hook: Hook
-) -> None:
+def test_a_problem_that_ends_in_the_window_is_reported_to_be_over_after_the_window(clinic: Clinic, hook: Hook) -> None:
     rounds(clinic, BROKEN, first=NOW, last=NOW + SETTLED)
     a_window(clinic, now=NOW + SETTLED)
 

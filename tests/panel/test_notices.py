@@ -85,7 +85,7 @@ def test_an_admin_of_two_clinics_hears_once_that_the_dispatcher_is_gone(mailbox:
     assert sum("paused" in subject for subject in subjects) == 2
 
 
-def test_who_wants_no_email_gets_none(mailbox: MailBox) -> None:
+def test_an_admin_who_wants_no_email_gets_none(mailbox: MailBox) -> None:
     clinic = a_clinic()
     admin = a_member(clinic, Role.ADMIN)
     AlertContact.objects.create(clinic=clinic, member=admin, by_email=False)

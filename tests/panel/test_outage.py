@@ -73,7 +73,7 @@ def test_of_a_hosts_processes_one_tells(hook: Hook, tmp_path: Path) -> None:
     assert events(hook) == ["opened", "recovered"]
 
 
-def test_who_was_not_told_of_it_hears_no_recovery(hook: Hook, tmp_path: Path) -> None:
+def test_a_receiver_that_was_not_told_of_the_outage_is_told_of_no_recovery(hook: Hook, tmp_path: Path) -> None:
     watch = a_watch(tmp_path)
     hook.status = 503
     lasts(watch, 30)
@@ -85,7 +85,7 @@ def test_who_was_not_told_of_it_hears_no_recovery(hook: Hook, tmp_path: Path) ->
     assert "recovered" not in events(hook)
 
 
-def test_who_could_not_be_told_is_tried_again_a_few_times(hook: Hook, tmp_path: Path) -> None:
+def test_a_receiver_that_could_not_be_told_is_called_again_a_few_times(hook: Hook, tmp_path: Path) -> None:
     hook.status = 503
 
     lasts(a_watch(tmp_path), 30)

@@ -53,7 +53,7 @@ def test_each_number_is_as_long_as_the_list_behind_it() -> None:
     assert (numbers.sent_today, numbers.sent_24h, numbers.next_hour, numbers.overdue) == (2, 3, 1, 1)
 
 
-def test_what_was_begun_before_midnight_and_sent_after_it_was_sent_today() -> None:
+def test_a_message_begun_before_midnight_and_sent_after_it_was_sent_today() -> None:
     clinic = a_clinic()
     midnight = message_counts.midnight(clinic, now=NOW)
     a_sent_message(a_patient(clinic), at=midnight + SECOND, due_at=midnight - SECOND)
@@ -61,7 +61,7 @@ def test_what_was_begun_before_midnight_and_sent_after_it_was_sent_today() -> No
     assert status.status(clinic, now=NOW).messages.sent_today == 1
 
 
-def test_what_was_begun_and_has_its_lease_is_on_the_wire() -> None:
+def test_a_begun_message_with_a_lease_is_on_the_wire() -> None:
     patient = a_patient(a_clinic())
     for begun in (NOW - SECOND, ago(minutes=5)):
         message = a_message(patient, due_at=begun)
@@ -154,7 +154,7 @@ def test_the_page_draws_its_charts() -> None:
     assert page.count('<svg viewBox="0 0 600 120"') == 2
 
 
-def test_what_telegram_said_of_the_bot_is_shown_and_its_error_stays() -> None:
+def test_telegrams_answer_about_the_bot_is_shown_and_its_error_stays() -> None:
     clinic = a_clinic()
     bot = a_bot(clinic, sandbox=settings.SANDBOX_ON)
     no = Outcome(OutcomeKind.UNAUTHORIZED, error_code=401)

@@ -147,7 +147,7 @@ def test_a_secret_file_that_others_may_read_is_named() -> None:
     assert "secret_key" in check.value
 
 
-def test_what_is_gone_is_shown_until_something_newer_takes_its_place_on_its_host() -> None:
+def test_a_lost_process_is_shown_until_a_newer_process_replaces_it_on_its_host() -> None:
     a_heartbeat(Kind.DISPATCHER, seconds=600)
     for seconds in (900, 600):
         a_heartbeat(Kind.LISTENER, seconds=seconds)

@@ -87,7 +87,7 @@ def test_an_empty_list_of_ids_decides_nothing() -> None:
     assert decided(clinic) == set()
 
 
-def test_what_was_decided_once_is_not_decided_again() -> None:
+def test_a_decided_message_is_not_decided_again() -> None:
     clinic = a_clinic()
     message = unknown(clinic, held_by_restore=True)
     program, held = a_program(clinic, Role.ADMIN), {"held_by_restore": True}
@@ -142,7 +142,7 @@ def test_providers_decide_nothing_in_bulk() -> None:
     assert answer.status == 403
 
 
-def test_what_is_sent_again_in_bulk_keeps_its_quiet_hours() -> None:
+def test_messages_sent_again_all_at_once_keep_their_quiet_hours() -> None:
     clinic = a_clinic()
     message = unknown(clinic, at=NOW, quiet_hours=Quiet.WAIT)
 
@@ -152,7 +152,7 @@ def test_what_is_sent_again_in_bulk_keeps_its_quiet_hours() -> None:
     assert (message.status, message.quiet_hours) == (Status.PENDING, Quiet.WAIT)
 
 
-def test_what_was_held_by_a_restore_is_listed_however_old_its_time_is() -> None:
+def test_a_message_held_by_a_restore_is_listed_however_old_its_time_is() -> None:
     clinic = a_clinic()
     message = unknown(clinic, at=NOW)
     Message.objects.filter(pk=message.pk).update(due_at=NOW - dt.timedelta(days=20))

@@ -73,7 +73,7 @@ def test_a_long_file_in_utf_16_is_read_to_its_end() -> None:
     assert (report.added, report.refused) == (9000, [])
 
 
-def test_what_is_no_utf_16_costs_its_own_row_only() -> None:
+def test_bytes_that_are_no_utf_16_cost_only_their_own_row() -> None:
     broken = "external_id,name\nP-1,Ana\nP-2,B".encode("utf-16") + b"\x00\xd8" + "o\nP-3,Cy\n".encode("utf-16-le")
 
     report = imported(broken)

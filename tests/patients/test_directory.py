@@ -57,7 +57,7 @@ def test_a_name_that_can_t_be_stored_or_shown_is_refused(name: str) -> None:
         directory.add(a_caller(a_clinic()), {"external_id": "P-1", "name": name}, now=NOW)
 
 
-def test_what_is_not_named_stays_and_null_empties() -> None:
+def test_fields_that_are_not_named_stay_and_null_empties_a_field() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic, phone="123", birth_date=dt.date(1980, 12, 24), caregiver="Maria")
 

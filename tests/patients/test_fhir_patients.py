@@ -193,7 +193,7 @@ def test_no_patient_is_greeted_by_a_comma_or_a_title(started: Server) -> None:
     assert Patient.objects.get().first_name == "Anna"
 
 
-def test_who_was_replaced_by_another_record_has_left(started: Server) -> None:
+def test_a_patient_replaced_by_another_record_has_left(started: Server) -> None:
     clinic = a_clinic()
     a_patient(clinic, external_id="P-1")
     link = {"other": {"reference": "Patient/p2"}, "type": "replaced-by"}
@@ -211,7 +211,7 @@ def test_other_links_move_nobody(started: Server, kind: str) -> None:
     assert numbers(run) == (1, 0, 0, 0, 0)
 
 
-def test_who_is_gone_leaves_also_by_an_identifier_that_has_ended(started: Server) -> None:
+def test_a_patient_leaves_also_by_an_identifier_that_has_ended(started: Server) -> None:
     clinic = a_clinic()
     a_patient(clinic, external_id="P-1")
 

@@ -198,7 +198,9 @@ def test_a_refused_token_is_said_and_shown_nowhere(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("value", "part"), [("@ana", "@username"), ("-100200", "group"), ("0171 234", "phone number")])
-def test_what_is_no_telegram_id_is_named_and_the_patient_stored_without(server: Server, value: str, part: str) -> None:
+def test_a_wrong_telegram_id_is_named_and_the_patient_is_stored_without_it(
+    server: Server, value: str, part: str
+) -> None:
     clinic = a_clinic()
     server.has(a_resource(1, telecom=[{"system": "other", "value": f"telegram:{value}"}]))
 

@@ -241,7 +241,7 @@ def test_another_telegram_id_lifts_no_opt_out() -> None:
     assert (patient.consent, patient.consent_before_stop) == (Consent.WITHDRAWN, Consent.UNKNOWN)
 
 
-def test_what_may_change_plans_leaves_a_mark() -> None:
+def test_a_change_that_may_change_plans_leaves_a_mark() -> None:
     clinic = a_clinic()
     zone = a_patient(clinic, external_id="P-1")
     cohort = a_patient(clinic, external_id="P-2")

@@ -72,7 +72,7 @@ def test_any_well_formed_tag_is_kept_by_every_door(db: None, typed: str, kept: s
         "a-DE",
     ],
 )
-def test_what_can_be_no_tag_is_none(tag: str) -> None:
+def test_text_that_can_be_no_tag_gives_no_language(tag: str) -> None:
     assert canonical(tag) is None
 
 
@@ -151,7 +151,7 @@ def test_any_tag_is_typed_into_the_form_of_a_patient(db: None, typed: str, kept:
 
 
 @pytest.mark.parametrize("typed", ["german", "", "de_", "e", "und", "de DE", "中文"])
-def test_what_is_no_tag_is_said_beside_the_field_and_stays_typed(db: None, typed: str) -> None:
+def test_a_wrong_tag_is_named_beside_the_field_and_stays_typed(db: None, typed: str) -> None:
     clinic = a_clinic()
     patient, client = a_patient(clinic, language="de"), signed_in(clinic)
     path = f"/patients/{patient.id}/edit"

@@ -58,7 +58,7 @@ def test_start_in_the_new_clinic_undoes_the_stop_there_alone(before: Clinic) -> 
     assert not opt_outs.has_stopped(third, CHAT)
 
 
-def test_what_is_said_to_the_clinic_s_next_bot_stays_with_the_clinic(before: Clinic) -> None:
+def test_messages_to_the_clinic_s_next_bot_stay_with_the_clinic(before: Clinic) -> None:
     consent.withdraw(before, CHAT + 1, source="patient: /stop", now=NOW + 2 * HOUR)
     clinic = a_clinic()
 

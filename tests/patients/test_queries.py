@@ -157,7 +157,7 @@ def test_where_the_clinic_demands_consent_an_unknown_one_can_t_be_reached() -> N
         (Why.CHAT_NOT_FOUND, {"trouble": "chat_not_found"}),
     ],
 )
-def test_who_can_t_be_reached_is_found_by_what_stands_in_the_way(why: Why, fields: dict[str, object]) -> None:
+def test_patients_who_can_t_be_reached_are_found_by_the_obstacle(why: Why, fields: dict[str, object]) -> None:
     clinic = a_clinic()
     a_patient(clinic)
     hindered = a_patient(clinic, "Bo", **fields)
@@ -180,7 +180,7 @@ def test_who_can_t_be_reached_is_found_by_what_stands_in_the_way(why: Why, field
         ({"trouble": "blocked"}, Verified.BLOCKED),
     ],
 )
-def test_what_telegram_last_said_of_a_chat_is_told(fields: dict[str, object], check: Verified) -> None:
+def test_telegrams_last_refusal_of_a_chat_is_shown(fields: dict[str, object], check: Verified) -> None:
     assert telegram_check(a_patient(a_clinic(), "Ana", **fields)) is check
 
 

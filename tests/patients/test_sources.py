@@ -47,7 +47,7 @@ def test_a_second_sync_reads_only_what_changed_and_takes_it(clinic: Clinic, hosp
     assert Patient.objects.get(clinic=clinic, external_id="P-2").name == "Bo Berg"
 
 
-def test_who_is_discharged_leaves_and_gets_nothing_more(clinic: Clinic, hospital: Hospital) -> None:
+def test_a_discharged_patient_leaves_and_gets_nothing_more(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana", telegram=5_000_000_001)
     synced(clinic)
     patient = Patient.objects.get(clinic=clinic)
@@ -71,7 +71,7 @@ def test_a_change_in_the_calendars_first_minutes_stops_no_sync(clinic: Clinic, h
     assert [run.state for run in runs] == [RunState.DONE, RunState.DONE]
 
 
-def test_who_comes_back_is_here_again(clinic: Clinic, hospital: Hospital) -> None:
+def test_a_patient_who_comes_back_is_here_again(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     synced(clinic)
     hospital.changes("P-1", "discharged = '2026-11-20'")
@@ -84,7 +84,7 @@ def test_who_comes_back_is_here_again(clinic: Clinic, hospital: Hospital) -> Non
     assert Patient.objects.get(clinic=clinic).left_at is None
 
 
-def test_who_vanishes_from_the_source_stays(clinic: Clinic, hospital: Hospital) -> None:
+def test_a_patient_who_vanishes_from_the_source_stays(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     synced(clinic)
     hospital.do("DELETE FROM people")

@@ -102,7 +102,9 @@ def test_a_message_that_a_person_cancelled_stays_cancelled(clinic: Clinic, ana: 
     assert set(pending(made)) == {SECOND}
 
 
-def test_what_a_person_wrote_and_moved_comes_back_as_it_was(clinic: Clinic, ana: Patient, source_says: Source) -> None:
+def test_a_message_that_a_person_wrote_and_moved_comes_back_as_it_was(
+    clinic: Clinic, ana: Patient, source_says: Source
+) -> None:
     made = planned(clinic, ana).schedule
     later = dt.datetime(2026, 12, 2, 16, tzinfo=dt.UTC)
     message = Message.objects.get(schedule=made, occurrence=FIRST)
@@ -143,7 +145,7 @@ def test_a_patient_who_is_back_gets_the_text_and_zone_of_today(
     assert message.version.text == "Take one."
 
 
-def test_who_is_back_while_the_series_is_paused_gets_the_rest_when_it_goes_on(
+def test_a_patient_who_is_back_while_the_series_is_paused_gets_the_rest_when_it_goes_on(
     clinic: Clinic, ana: Patient, source_says: Source
 ) -> None:
     made = planned(clinic, ana).schedule
@@ -157,7 +159,7 @@ def test_who_is_back_while_the_series_is_paused_gets_the_rest_when_it_goes_on(
     assert set(pending(made)) == {FIRST, SECOND}
 
 
-def test_who_is_back_after_the_series_was_cancelled_gets_nothing(
+def test_a_patient_who_is_back_after_the_series_was_cancelled_gets_nothing(
     clinic: Clinic, ana: Patient, source_says: Source
 ) -> None:
     made = planned(clinic, ana).schedule

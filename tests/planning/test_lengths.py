@@ -71,7 +71,7 @@ def test_a_series_has_room_for_the_longest_date_in_each_recipient_s_language() -
         planned(clinic, *people, text=a_text("{date}", fits + 1))
 
 
-def test_what_goes_out_once_is_measured_with_its_own_date_in_each_zone() -> None:
+def test_a_single_message_is_measured_with_its_own_date_in_each_zone() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic, language="en")
     fits = TEXT_UNITS - len("December 2, 2026")
@@ -97,7 +97,7 @@ def test_what_goes_out_once_is_measured_with_its_own_date_in_each_zone() -> None
         ),
     ],
 )
-def test_what_goes_out_once_is_measured_with_the_date_on_which_it_really_leaves(
+def test_a_single_message_is_measured_with_the_date_on_which_it_really_leaves(
     starts_at: str, zone: str, moves: dict[str, object]
 ) -> None:
     clinic = a_clinic(closed_days=["2026-12-07", "2026-12-08", "2026-12-09"])

@@ -93,7 +93,7 @@ def test_a_time_that_a_person_chose_stays(clinic: Clinic) -> None:
     assert of(series) == ["10 17:00"]
 
 
-def test_what_was_not_to_be_sent_stays_away(clinic: Clinic) -> None:
+def test_a_message_that_a_person_cancelled_ahead_is_not_planned_again(clinic: Clinic) -> None:
     series = a_series(clinic)
     acts.cancel(a_caller(clinic), made(series), now=NOW)
 
@@ -168,7 +168,7 @@ def test_one_that_was_moved_to_another_day_leaves_nothing_at_its_old_instant(cli
     assert f"{to:%d %H:%M}" in coming(series)
 
 
-def test_who_has_none_yet_still_gets_it_at_its_old_instant(clinic: Clinic) -> None:
+def test_a_patient_without_a_message_yet_still_gets_it_at_its_old_instant(clinic: Clinic) -> None:
     ana, ben = a_patient(clinic), a_patient(clinic, "Ben")
     series, nurse = a_series(clinic, ana, ben), a_caller(clinic)
     (message,) = detaching.detach(nurse, series, "2026-12-10T09:00", patient=ana.id, now=NOW)

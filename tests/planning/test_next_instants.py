@@ -38,7 +38,7 @@ def the_message(schedule: Schedule, day: int) -> Message:
     return Message.objects.get(schedule=schedule, occurrence=f"2026-12-{day:02}T09:00")
 
 
-def test_what_is_planned_and_what_is_yet_to_be_planned_come_in_one_row(clinic: Clinic) -> None:
+def test_messages_and_future_occurrences_come_in_one_list(clinic: Clinic) -> None:
     made = planned(clinic, a_patient(clinic)).schedule
 
     assert coming(made) == at_eight(2, 3, 4, 5, 6)
@@ -104,7 +104,7 @@ def test_a_cohort_without_patients_gets_nothing(clinic: Clinic) -> None:
     assert coming(made) == []
 
 
-def test_what_was_made_ahead_by_hand_and_cancelled_is_not_among_them(clinic: Clinic) -> None:
+def test_a_message_made_ahead_by_hand_and_cancelled_is_not_among_them(clinic: Clinic) -> None:
     made = planned(clinic, a_patient(clinic)).schedule
     message = the_message(made, 3)
     ahead = at_eight(5)[0]

@@ -46,7 +46,7 @@ def back(bot: Bot, now: dt.datetime) -> None:
     deliver(bot, now=now)
 
 
-def test_what_is_still_good_after_an_outage_goes_out(bot: Bot) -> None:
+def test_a_message_that_is_not_too_late_after_an_outage_goes_out(bot: Bot) -> None:
     a_series(bot.clinic)
 
     back(bot, dt.datetime(2026, 12, 2, 8, 40, tzinfo=dt.UTC))
@@ -54,7 +54,7 @@ def test_what_is_still_good_after_an_outage_goes_out(bot: Bot) -> None:
     assert ends()["12-02T09:00"] == Status.SENT
 
 
-def test_what_is_past_its_time_fails_at_once(bot: Bot) -> None:
+def test_a_message_that_is_too_late_fails_at_once(bot: Bot) -> None:
     a_series(bot.clinic)
 
     back(bot, dt.datetime(2026, 12, 2, 9, 0, tzinfo=dt.UTC))
@@ -104,7 +104,7 @@ def test_a_one_time_message_swallowed_by_a_long_outage_is_on_record(bot: Bot) ->
     assert ends() == {"12-06T09:00": Reason.TOO_LATE}
 
 
-def test_what_a_pause_of_the_series_swallowed_is_not_made_up_for(bot: Bot) -> None:
+def test_messages_left_out_by_a_pause_of_the_series_are_not_sent_later(bot: Bot) -> None:
     series = a_series(bot.clinic)
     edit.pause(a_caller(bot.clinic), series, now=NOW)
 

@@ -104,7 +104,7 @@ def test_a_single_message_during_a_pause_is_refused(patient: Patient) -> None:
         short_form.send_one(a_caller(patient.clinic), patient, "Hello.", None, now=NOW)
 
 
-def test_what_was_planned_by_hand_says_that_it_wont_arrive(patient: Patient) -> None:
+def test_a_message_planned_by_hand_says_that_it_wont_arrive(patient: Patient) -> None:
     message = a_message(patient)
 
     put_on_pause(patient)

@@ -232,7 +232,7 @@ def test_a_skipped_occurrence_is_left_out() -> None:
     assert occurrences(made.schedule) == ["2026-12-03T09:00"]
 
 
-def test_what_is_no_occurrence_can_not_be_skipped() -> None:
+def test_an_unknown_occurrence_can_not_be_skipped() -> None:
     clinic = a_clinic()
     made = planned(clinic, a_patient(clinic))
 
@@ -260,7 +260,7 @@ def test_a_split_series_keeps_its_count_over_both_parts() -> None:
     assert split.schedule.recurrence["count"] == 4
 
 
-def test_what_a_person_touched_is_not_planned_a_second_time_by_a_split() -> None:
+def test_a_message_that_a_person_changed_is_not_planned_a_second_time_by_a_split() -> None:
     clinic = a_clinic()
     made = planned(clinic, a_patient(clinic))
     second = Message.objects.filter(schedule=made.schedule).order_by("due_at")[1]

@@ -123,7 +123,7 @@ def test_a_persons_words_go_today_where_the_new_time_is_over(clinic: Clinic) -> 
     assert message(series, "2026-12-02T07:00").due_at == at(2, 9)
 
 
-def test_what_was_sent_long_before_its_day_is_not_sent_again_at_a_new_time(clinic: Clinic) -> None:
+def test_a_message_sent_long_before_its_day_is_not_sent_again_at_a_new_time(clinic: Clinic) -> None:
     series = a_series(clinic)
     ahead = Schedule.objects.get(pk=series.pk)
     sent = {"status": Status.SENT, "due_at": NOW, "by_hand": True}
@@ -142,7 +142,7 @@ def test_what_was_sent_long_before_its_day_is_not_sent_again_at_a_new_time(clini
         {"open_attempt_id": "01890000-0000-7000-8000-000000000001", "tries": 1},
     ],
 )
-def test_what_may_have_arrived_this_morning_counts_as_todays(clinic: Clinic, columns: dict[str, Any]) -> None:
+def test_a_message_that_may_have_arrived_this_morning_counts_as_todays(clinic: Clinic, columns: dict[str, Any]) -> None:
     # A message of 22:00 waits until 08:00 of the next day, where the next message, now at noon, would come, too.
     series = a_series(clinic, lane="broadcast", starts_at="2026-12-01T22:00")
     Message.objects.filter(schedule=series, occurrence="2026-12-01T22:00").update(**columns)
@@ -245,7 +245,7 @@ def test_another_number_of_times_names_each_day_that_a_person_took_something_out
 
 
 @pytest.mark.parametrize("by", ["skip", "cancel"])
-def test_what_was_skipped_at_an_hour_that_is_no_more_takes_nothing_out_that_comes_to_it(
+def test_an_exception_for_a_removed_time_takes_out_no_occurrence_that_moves_to_this_time(
     clinic: Clinic, by: str
 ) -> None:
     series = a_series(clinic, recurrence=DAILY | {"times": ["09:00", "20:00"]})

@@ -200,7 +200,7 @@ def _walls(schedule: Schedule, count: int) -> list[dt.datetime]:
 
 
 @pytest.mark.parametrize("how", ["starts_at", "times"])
-def test_what_a_person_did_stays_when_the_time_of_day_changes(clinic: Clinic, ana: Patient, how: str) -> None:
+def test_a_persons_changes_stay_when_the_time_of_day_changes(clinic: Clinic, ana: Patient, how: str) -> None:
     rule: dict[str, object] = DAILY | ({"times": ["05:00"]} if how == "times" else {})
     made = planned(clinic, ana, starts_at="2026-12-02T05:00", recurrence=rule).schedule
     nurse = a_caller(clinic)
@@ -235,7 +235,7 @@ def test_a_message_whose_time_was_edited_stays_at_it(clinic: Clinic, ana: Patien
 
 
 @pytest.mark.parametrize("time", ["15:00", "12:30", "07:00"])
-def test_who_had_todays_gets_no_second_one_today_by_a_new_time(
+def test_a_patient_who_had_todays_message_gets_no_second_message_today_by_a_new_time(
     clinic: Clinic, ana: Patient, bot: Bot, time: str
 ) -> None:
     made = planned(clinic, ana).schedule
@@ -248,7 +248,9 @@ def test_who_had_todays_gets_no_second_one_today_by_a_new_time(
     assert sent(made)[:2] == ["02 09:00", f"03 {time}"]
 
 
-def test_who_had_todays_gets_no_second_one_today_by_a_split(clinic: Clinic, ana: Patient, bot: Bot) -> None:
+def test_a_patient_who_had_todays_message_gets_no_second_message_today_by_a_split(
+    clinic: Clinic, ana: Patient, bot: Bot
+) -> None:
     made = planned(clinic, ana).schedule
     live(bot, until=NOON)
 
@@ -272,7 +274,7 @@ def test_a_broadcast_that_waited_for_the_morning_comes_no_second_time_on_that_da
     assert sent(made) == ["02 08:00", "03 12:00"]
 
 
-def test_what_failed_is_not_planned_again_at_a_new_time(clinic: Clinic, ana: Patient) -> None:
+def test_a_failed_message_is_not_planned_again_at_a_new_time(clinic: Clinic, ana: Patient) -> None:
     made = planned(clinic, ana).schedule
     Message.objects.filter(schedule=made, occurrence="2026-12-02T09:00").update(
         status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN
@@ -342,7 +344,7 @@ def test_a_paused_series_that_is_split_stays_paused(clinic: Clinic, ana: Patient
     assert (after.schedule.state, occurrences(after.schedule)) == (State.PAUSED, [])
 
 
-def test_what_is_on_the_wire_is_not_planned_a_second_time_at_the_new_time(
+def test_a_message_on_the_wire_is_not_planned_a_second_time_at_the_new_time(
     clinic: Clinic, ana: Patient, bot: Bot
 ) -> None:
     made = planned(clinic, ana).schedule
@@ -373,7 +375,7 @@ def test_a_skip_takes_out_a_message_that_was_edited_by_hand_and_brings_it_back_a
     assert (back.status, back.text) == (Status.PENDING, "Take half a tablet.")
 
 
-def test_what_a_person_cancelled_before_the_skip_stays_cancelled_when_it_is_taken_back(
+def test_a_message_cancelled_before_the_skip_stays_cancelled_when_the_skip_is_undone(
     clinic: Clinic, ana: Patient
 ) -> None:
     made = planned(clinic, ana).schedule

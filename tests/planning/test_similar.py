@@ -81,7 +81,7 @@ def test_the_time_is_told_on_the_clinic_s_clock_and_on_the_patient_s_where_it_di
         {"day": DAY + dt.timedelta(days=1)},
     ],
 )
-def test_what_is_not_similar_does_not_warn(ana: Patient, api: Program, second: dict[str, Any]) -> None:
+def test_a_message_that_is_not_similar_causes_no_warning(ana: Patient, api: Program, second: dict[str, Any]) -> None:
     api.post("/schedules", body(ana))
 
     assert similar(api.post("/schedules", body(ana, **second)).json) == []

@@ -279,7 +279,7 @@ def test_a_message_that_was_sent_goes_over_and_is_not_sent_once_more() -> None:
     assert occurrences(new) == ["2026-12-02T18:00"]
 
 
-def test_what_a_person_did_goes_over_to_the_new_series_with_the_new_time() -> None:
+def test_a_persons_changes_go_over_to_the_new_series_with_the_new_time() -> None:
     old = a_series(DAILY, "2026-11-30T18:00")
     caller = a_caller(old.clinic)
     plan(now=NOW)

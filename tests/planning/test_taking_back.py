@@ -81,7 +81,7 @@ def test_a_message_whose_own_time_is_over_does_not_come_back(nurse: Caller) -> N
 
 
 @pytest.mark.parametrize("reason", [Reason.PATIENT_LEFT, Reason.SCHEDULE_ENDED])
-def test_what_no_person_cancelled_is_not_taken_back(nurse: Caller, reason: Reason) -> None:
+def test_a_message_that_no_person_cancelled_can_not_be_restored_by_undo(nurse: Caller, reason: Reason) -> None:
     message = a_message(a_patient(nurse.clinic), due_at=NOW + DAY)
     lifecycle.stop(Message.objects.filter(pk=message.pk), reason, now=NOW)
 
@@ -127,7 +127,7 @@ def test_the_last_look_still_holds_for_what_was_taken_back(nurse: Caller, bot: B
     assert (message.status, message.reason, Attempt.objects.count()) == (Status.FAILED, Reason.OPTED_OUT, 0)
 
 
-def test_what_is_on_its_way_again_is_not_taken_back_again(nurse: Caller, bot: Bot) -> None:
+def test_after_an_undo_a_sent_message_can_not_be_undone_again(nurse: Caller, bot: Bot) -> None:
     message = cancelled(nurse)
     taking_back.undo(nurse, message, now=NOW + SECOND)
     deliver(bot, now=NOW + 2 * SECOND)
@@ -266,7 +266,7 @@ def test_a_skip_of_the_past_is_not_taken_back(nurse: Caller) -> None:
 
 
 @pytest.mark.parametrize("name", [SECOND_DAY, "2026-12-02T10:00", "yesterday"])
-def test_what_is_not_skipped_can_not_be_sent_after_all(nurse: Caller, name: str) -> None:
+def test_an_occurrence_that_is_not_skipped_can_not_be_unskipped(nurse: Caller, name: str) -> None:
     made = planned(nurse.clinic, a_patient(nurse.clinic)).schedule
 
     with pytest.raises(Refused, match="occurrence"):

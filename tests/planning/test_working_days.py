@@ -106,7 +106,7 @@ def test_a_fortnight_closed_is_moved_over_and_longer_is_skipped() -> None:
     ("when", "goes_out"),
     [(WhenAvoided.SKIP, []), (WhenAvoided.NEXT, ["Mon 08:00"]), (WhenAvoided.PREVIOUS, ["Fri 08:00"])],
 )
-def test_what_waits_for_the_end_of_a_fridays_quiet_hours_does_not_go_out_on_saturday(
+def test_a_message_that_waits_for_the_end_of_a_fridays_quiet_hours_does_not_go_out_on_saturday(
     when: WhenAvoided, goes_out: list[str]
 ) -> None:
     fridays = Recurrence(Frequency.WEEKLY, weekdays=("fr",))
@@ -179,7 +179,7 @@ def test_a_holiday_moved_past_a_sunday_of_the_series_loses_neither() -> None:
     ]
 
 
-def test_what_comes_next_is_told_in_order_also_where_a_moved_occurrence_is_overtaken() -> None:
+def test_the_next_occurrences_come_in_order_also_if_a_moved_occurrence_is_overtaken() -> None:
     thursday_to_sunday = Recurrence(Frequency.WEEKLY, weekdays=("th", "fr", "sa", "su"))
     timing = a_timing(thursday_to_sunday, avoid=CLOSED, starts_at=dt.datetime(2026, 12, 24, 9))  # noqa: DTZ001
 
@@ -188,7 +188,7 @@ def test_what_comes_next_is_told_in_order_also_where_a_moved_occurrence_is_overt
     assert [due.local.date().day for due in few] == [25, 26]
 
 
-def test_what_was_moved_and_waits_for_the_end_of_quiet_hours_still_gets_a_working_day() -> None:
+def test_a_moved_message_that_waits_for_the_end_of_quiet_hours_still_gets_a_working_day() -> None:
     # Ascension Day is a Thursday: moved to Friday 23:00, the end of quiet hours would be on Saturday.
     timing = a_timing(
         None,
@@ -310,7 +310,7 @@ def occurrences() -> list[str]:
         ("previous", Status.FAILED, None),
     ],
 )
-def test_what_is_delayed_into_a_fridays_quiet_hours_does_not_go_out_on_saturday(
+def test_a_message_delayed_into_a_fridays_quiet_hours_does_not_go_out_on_saturday(
     when_avoided: str, status: Status, ready_at: dt.datetime | None
 ) -> None:
     clinic = a_clinic(country="DE")

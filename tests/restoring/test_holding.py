@@ -28,7 +28,7 @@ def outcome(message: Message) -> tuple[str, str]:
     return message.status, message.reason
 
 
-def test_what_became_due_between_the_backup_and_the_restore_is_held() -> None:
+def test_a_message_due_between_the_backup_and_the_restore_is_held() -> None:
     patient = a_patient(a_clinic())
     between = a_message(patient, due_at=NOW - dt.timedelta(hours=1))
     overdue_already = a_message(patient, due_at=TAKEN - dt.timedelta(minutes=1))
@@ -76,7 +76,7 @@ def test_occurrences_that_the_copy_had_not_planned_yet_are_held_too() -> None:
     assert held.count() >= 2
 
 
-def test_what_a_dispatcher_called_too_late_before_it_was_held_is_unknown_as_well() -> None:
+def test_a_message_that_was_too_late_before_it_was_held_is_unknown_as_well() -> None:
     patient = a_patient(a_clinic())
     message = a_message(
         patient,

@@ -63,7 +63,9 @@ def test_an_older_database_is_paused_at_the_start_and_sends_nothing_twice(
     assert set(Message.objects.values_list("status", flat=True)) == {Status.SENT}
 
 
-def test_what_was_noticed_and_acknowledged_is_not_noticed_again(environment: dict[str, str], telegram: StandIn) -> None:
+def test_a_restore_that_was_noticed_and_acknowledged_is_not_noticed_again(
+    environment: dict[str, str], telegram: StandIn
+) -> None:
     clinic = a_sent_backlog(environment, telegram)
     made_older()
     clinic.sending_paused_at = clinic.created_at

@@ -97,7 +97,7 @@ def test_nothing_of_an_erased_patient_is_left_in_sqlites_files(clinic: Clinic, a
     assert found_in(bytes_on_disk().decode("latin-1")) == []
 
 
-def test_that_messages_were_sent_stays_with_when_and_by_whom(clinic: Clinic, admin: Program) -> None:
+def test_the_fact_that_messages_were_sent_stays_with_the_time_and_the_sender(clinic: Clinic, admin: Program) -> None:
     story = a_whole_story(clinic)
 
     answer = admin.post(f"/patients/{story.patient.id}/erase", {"name": story.patient.name})
@@ -210,7 +210,7 @@ def test_messages_of_the_last_two_days_from_both_sides_are_to_be_deleted(clinic:
     assert answer.json["to_delete"] == 3
 
 
-def test_what_another_bot_sent_is_not_deleted_by_its_number(clinic: Clinic, admin: Program) -> None:
+def test_messages_of_another_bot_are_not_deleted_by_their_numbers(clinic: Clinic, admin: Program) -> None:
     ana = a_patient(clinic, telegram_id=CHAT)
     _sent(ana, 7, present() - dt.timedelta(hours=2))
     FormerBot.objects.create(clinic=clinic, telegram_id=1, left_at=present() - dt.timedelta(hours=1))
@@ -258,7 +258,7 @@ def _sent(patient: Patient, number: int, at: dt.datetime) -> None:
     Attempt.objects.filter(message=message).update(telegram_id=CHAT, telegram_message_id=number)
 
 
-def test_who_has_left_can_be_erased_too(clinic: Clinic, admin: Program) -> None:
+def test_a_patient_who_has_left_can_be_erased_too(clinic: Clinic, admin: Program) -> None:
     ana = a_patient(clinic, left_at=present())
 
     assert admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"}).status == 200

@@ -36,7 +36,7 @@ def test_a_bot_deletes_its_own_message_and_the_persons(live_server: LiveServer) 
         (1, 0, State.DEACTIVATED, "Forbidden: user is deactivated"),
     ],
 )
-def test_what_telegram_would_refuse_is_refused(
+def test_the_sandbox_refuses_a_deletion_that_telegram_would_refuse(
     live_server: LiveServer, number: int, hours: int, state: State, words: str
 ) -> None:
     bot, token = a_bot()

@@ -72,7 +72,7 @@ def test_a_begin_finds_its_messages_by_their_ids(clinic: Clinic) -> None:
     ).read_all_messages()
 
 
-def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
+def test_a_begun_message_is_found_by_its_attempts_id(clinic: Clinic) -> None:
     words = seal("Take your tablet.", "schedules.Attempt.text").hex()
     begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
     store.begin(begins, new_id(), next_slot=NOW, lease_until=NOW + _MINUTE)
@@ -119,7 +119,7 @@ def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> 
     assert not plans_of(write).read_all_messages()
 
 
-def test_what_was_begun_and_never_closed_is_found_in_the_line(clinic: Clinic) -> None:
+def test_an_attempt_begun_and_never_closed_is_found_in_the_line(clinic: Clinic) -> None:
     for message in due(clinic):
         attempt = an_attempt(message, ended_at=None, outcome="")
         Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id, lease_until=NOW)
@@ -134,14 +134,14 @@ def test_what_was_begun_and_never_closed_is_found_in_the_line(clinic: Clinic) ->
     assert not plans.read_all_messages()
 
 
-def test_what_is_too_late_is_found_by_the_index_of_ends(clinic: Clinic) -> None:
+def test_a_message_that_is_too_late_is_found_by_the_index_of_ends(clinic: Clinic) -> None:
     plans = plans_of(lambda: lifecycle.expire(now=NOW + _MINUTE, limit=50))
 
     assert "messages_to_expire" in plans.texts[0]
     assert not plans.read_all_messages()
 
 
-def test_what_is_unknown_is_found_by_the_index_of_failures_and_in_the_line(clinic: Clinic) -> None:
+def test_an_unknown_outcome_is_found_by_the_index_of_failures_and_in_the_line(clinic: Clinic) -> None:
     bot = a_bot(clinic)
 
     plans = plans_of(lambda: evidence.next_unsettled(bot, [], _MINUTE, now=NOW))

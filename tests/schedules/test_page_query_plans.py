@@ -134,7 +134,7 @@ def test_a_search_that_finds_few_patients_goes_by_them(clinic: Clinic) -> None:
     assert not plans.read_all_messages()
 
 
-def test_what_needs_attention_follows_the_index_of_a_status(clinic: Clinic) -> None:
+def test_messages_that_need_attention_follow_the_index_of_a_status(clinic: Clinic) -> None:
     found = queries.messages(clinic, MessageFilter(attention_since=NOW))
 
     plans = plans_of(lambda: queries.page(found, order="due_at", after=None, limit=10))
@@ -144,7 +144,7 @@ def test_what_needs_attention_follows_the_index_of_a_status(clinic: Clinic) -> N
     assert not plans.sort()
 
 
-def test_what_was_not_answered_is_found_by_its_index(clinic: Clinic) -> None:
+def test_an_unanswered_message_is_found_by_its_index(clinic: Clinic) -> None:
     plans = plans_of(lambda: unanswered.work_off(now=NOW))
 
     assert plans.all_by("messages_unanswered")

@@ -44,7 +44,7 @@ def test_a_message_to_a_caregivers_phone_says_whom_it_is_for() -> None:
         ("   ", "Write the text that the patient gets."),
     ],
 )
-def test_what_can_not_be_sent_is_refused_with_its_place(template: str, place: str) -> None:
+def test_a_text_that_can_not_be_sent_is_refused_with_the_place_of_the_error(template: str, place: str) -> None:
     assert place in problems_of(template)[0]
 
 

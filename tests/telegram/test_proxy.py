@@ -71,7 +71,7 @@ async def test_a_request_goes_through_the_tunnel_and_the_proxy_reads_no_token() 
         (b"", "the proxy gave no answer that can be read"),
     ],
 )
-async def test_what_a_proxy_refuses_never_left_and_is_tried_again(answer: bytes, note: str) -> None:
+async def test_a_call_that_a_proxy_refuses_never_left_and_is_tried_again(answer: bytes, note: str) -> None:
     async with a_server(answers_everything) as api, a_server(tunnels([], answer)) as proxy:
         outcome = await sent_through(proxy.url, api.url)
 
@@ -122,7 +122,7 @@ def test_the_proxy_comes_from_the_setting_or_from_the_environment_for_https(
 
 
 @pytest.mark.parametrize("url", ["socks5://proxy:1080", "https://proxy", "proxy:8080", "http://", "http://proxy/path"])
-def test_what_is_no_http_proxy_is_refused_and_not_quoted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_of_no_http_proxy_is_refused_and_not_quoted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPANION_TELEGRAM_PROXY", url)
 
     with pytest.raises(ValidationError) as refused:

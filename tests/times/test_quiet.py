@@ -86,7 +86,7 @@ def test_quiet_hours_end_when_a_watched_clock_says_so(
 
 @settings(max_examples=300, deadline=None)
 @given(zones_and_instants(), minutes_of_day, minutes_of_day)
-def test_what_waits_for_their_end_never_waits_again(
+def test_a_message_that_waited_for_their_end_never_waits_again(
     zone_and_instant: tuple[str, datetime], start: time, end: time
 ) -> None:
     zone, at = zone_and_instant

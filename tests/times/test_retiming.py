@@ -72,7 +72,7 @@ def daily(hours: list[str]) -> Times:
         (["10:00", "12:00"], ["10:00", "20:00"], "20:00", "12:00"),
     ],
 )
-def test_what_an_earlier_change_left_over_takes_a_new_place_or_gives_way(
+def test_a_time_left_over_by_an_earlier_change_takes_a_new_place_or_gives_way(
     old: list[str], new: list[str], left_over: str, becomes: str
 ) -> None:
     (wall,) = at(left_over)
@@ -110,7 +110,7 @@ def test_a_series_at_another_time_of_day_has_the_same_occurrences(
     }
 
 
-def test_what_goes_out_once_is_the_same_occurrence_on_another_day() -> None:
+def test_a_single_message_is_the_same_occurrence_on_another_day() -> None:
     old, new = dt.datetime(2026, 12, 3, 9), dt.datetime(2026, 12, 5, 10)  # noqa: DTZ001  (wall times)
 
     assert Retiming(Times(old, None), Times(new, None)).new_walls([old]) == {old: new}

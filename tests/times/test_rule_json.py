@@ -61,7 +61,7 @@ def test_every_field_is_read() -> None:
     )
 
 
-def test_what_is_written_has_every_field() -> None:
+def test_a_written_rule_has_every_field() -> None:
     assert to_json(Recurrence(Frequency.WEEKLY, times=(time(8),))) == {
         "frequency": "weekly",
         "interval": 1,
@@ -76,7 +76,7 @@ def test_what_is_written_has_every_field() -> None:
     }
 
 
-def test_what_stands_twice_in_a_list_is_kept_once() -> None:
+def test_a_value_that_stands_twice_in_a_list_is_kept_once() -> None:
     rule = from_json({"frequency": "weekly", "weekdays": ["mo", "tu", "mo"], "times": ["08:00", "08:00:00"]})
 
     assert (rule.weekdays, rule.times) == (("mo", "tu"), (time(8),))

@@ -172,7 +172,7 @@ def test_whole_minutes_are_named_without_seconds() -> None:
         ("2101-01-01T00:00", "1900 to 2100"),
     ],
 )
-def test_what_is_no_wall_time_is_refused_with_a_sentence(text: str, sentence: str) -> None:
+def test_a_text_that_is_no_wall_time_is_refused_with_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         parse_wall(text)
 

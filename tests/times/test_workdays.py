@@ -33,7 +33,7 @@ def test_a_working_day_stays() -> None:
     assert working_day(date(2026, 12, 4), ALL, WhenAvoided.NEXT, Calendar("DE")) == date(2026, 12, 4)
 
 
-def test_what_is_not_to_be_avoided_stays() -> None:
+def test_a_day_that_is_not_to_be_avoided_stays() -> None:
     assert working_day(SATURDAY, HOLIDAYS, WhenAvoided.NEXT, Calendar("DE")) == SATURDAY
 
 

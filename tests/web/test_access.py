@@ -33,14 +33,14 @@ def test_a_viewer_is_offered_no_action() -> None:
     assert "New message" not in shown
 
 
-def test_what_is_nowhere_is_said_kindly() -> None:
+def test_an_unknown_address_is_explained_kindly() -> None:
     answer = signed_in(a_clinic()).get(f"/scheduled-messages/{nobody()}")
 
     assert answer.status_code == 404
     assert "There is nothing here" in words(answer)
 
 
-def test_who_has_no_clinic_hears_whom_to_ask() -> None:
+def test_a_person_without_a_clinic_is_told_whom_to_ask() -> None:
     member = a_member(a_clinic())
     client = Client()
     client.force_login(member.user)

@@ -47,7 +47,7 @@ def test_a_made_up_link_is_over() -> None:
     assert Client().get(f"/sign-in/{nobody()}/abc-def").status_code == 410
 
 
-def test_who_came_by_link_sets_a_password_and_signs_in_with_it() -> None:
+def test_a_person_who_came_by_a_link_sets_a_password_and_signs_in_with_it() -> None:
     member = a_member(a_clinic(), email="nora@x.example")
     client = Client()
     client.post(_path(member))

@@ -127,7 +127,7 @@ def test_thirty_wrong_names_slow_nobody_elsewhere() -> None:
     assert _comes_in(member, address=ELSEWHERE)
 
 
-def test_who_waits_is_told_how_long() -> None:
+def test_a_person_who_must_wait_is_told_how_long() -> None:
     member = a_person(a_clinic())
     _guess(member.user.email, 6)
 

@@ -82,7 +82,7 @@ def test_each_day_of_a_series_stands_there_once_as_a_message_or_as_planned() -> 
     assert kinds == {False, True}
 
 
-def test_what_is_planned_has_the_lists_words_and_leads_to_its_page() -> None:
+def test_a_planned_message_has_the_lists_words_and_leads_to_its_page() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic, consent=Consent.WITHDRAWN)
     series = planned(clinic, patient)
@@ -103,7 +103,7 @@ def test_a_single_message_in_ten_days_is_there_before_it_is_planned() -> None:
     assert [(entry.planned, entry.at.date()) for entry in found] == [(True, in_days(10))]
 
 
-def test_what_is_skipped_paused_or_swallowed_by_a_patients_pause_is_not_there() -> None:
+def test_skipped_and_paused_occurrences_are_not_in_the_calendar() -> None:
     clinic = a_clinic()
     away = a_patient(clinic, "Jonas Weber", paused_until=in_days(16), paused_reason="in hospital")
     paused = planned(clinic, a_patient(clinic, "Edith Kaya"))
@@ -281,7 +281,7 @@ def test_days_off_and_changes_of_the_clocks_are_marked() -> None:
 
 
 @pytest.mark.parametrize("asked", ["span=year", "day=2026-02-30", "day=9999-12-31", "day=tomorrow"])
-def test_what_the_calendar_can_not_show_is_said_in_words(asked: str) -> None:
+def test_values_that_the_calendar_can_not_show_are_explained_in_words(asked: str) -> None:
     answer = signed_in(a_clinic()).get(f"{CALENDAR}?{asked}")
 
     assert answer.status_code == 422

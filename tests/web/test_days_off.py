@@ -38,7 +38,7 @@ def test_the_clinics_country_and_closed_days_are_set() -> None:
     assert (clinic.country, clinic.region, clinic.closed_days) == ("DE", "BY", ["2026-12-24", "2026-12-31"])
 
 
-def test_what_is_no_day_is_refused_beside_its_field() -> None:
+def test_a_wrong_day_is_refused_beside_its_field() -> None:
     answer = signed_in(a_clinic(), Role.ADMIN).post(
         "/settings/clinic", HOURS | {"country": "", "closed_days": "24.12."}
     )

@@ -149,7 +149,7 @@ def test_a_form_that_was_changed_after_it_was_planned_asks_first_and_keeps_what_
     assert Schedule.objects.count() == 2
 
 
-def test_what_is_refused_stays_a_draft() -> None:
+def test_a_refused_form_stays_a_draft() -> None:
     clinic = a_clinic()
     client = signed_in(clinic)
     draft = _saved(client, clinic, text="Dear {nurse}")

@@ -104,7 +104,7 @@ def test_an_account_that_is_disabled_is_out_at_once() -> None:
     assert not is_in(sign_in(member))
 
 
-def test_who_has_left_the_group_is_signed_out_everywhere_at_the_next_try(issuer: str, linden: Clinic) -> None:
+def test_a_person_who_has_left_the_group_is_signed_out_everywhere_at_the_next_try(issuer: str, linden: Clinic) -> None:
     the_service_says(issuer, groups=["nurses"])
     before = Client()
     through_the_service(before)

@@ -113,7 +113,7 @@ def test_an_address_takes_no_other_method() -> None:
     assert contents() == before
 
 
-def test_what_is_closed_is_nowhere() -> None:
+def test_a_closed_address_is_unknown() -> None:
     clients = [Client(), signed_in(a_clinic(), Role.ADMIN)]
 
     answers = {

@@ -67,7 +67,7 @@ def test_touching_the_days_of_the_month_chooses_them() -> None:
     assert (schedule.recurrence or {})["month_days"] == [1, 15]
 
 
-def test_what_is_chosen_after_touching_stays_chosen() -> None:
+def test_a_choice_made_after_touching_stays_chosen() -> None:
     # The page shows the second Tuesday as chosen; then a person chooses the day of the month by its button.
     fields = {"monthly_shown": "weekday|2|tu|", "monthly_on": "day", "nth": "2", "nth_day": "tu"}
 

@@ -109,7 +109,7 @@ def test_a_key_may_leave_out_its_kind_of_signature(relay: Relay, algorithm: str)
     assert is_in(client)
 
 
-def test_what_the_service_signed_counts_more_than_what_it_says_beside(relay: Relay) -> None:
+def test_the_signed_claims_of_the_service_count_more_than_its_other_claims(relay: Relay) -> None:
     relay.token = lambda claims: signed(claims | {"groups": []})
 
     assert through_the_service(Client()).status_code == 403

@@ -46,7 +46,7 @@ def test_an_edited_message_is_shown_with_both_wordings(bot: Bot, ana: Patient) -
     assert "I took <3>" in words(client.get("/inbox"))
 
 
-def test_who_read_the_old_wording_only_is_not_done(bot: Bot, ana: Patient) -> None:
+def test_a_conversation_of_which_only_the_old_wording_was_read_is_not_done(bot: Bot, ana: Patient) -> None:
     first = a_text(ana.telegram_id or 0, "I took 2")
     comes_in(bot, first)
     conversation = Conversation.objects.get(patient=ana)
@@ -77,7 +77,7 @@ def test_taking_answering_and_done(bot: Bot, ana: Patient) -> None:
     assert conversation.standing == Standing.DONE
 
 
-def test_what_came_meanwhile_is_not_done(bot: Bot, ana: Patient) -> None:
+def test_a_conversation_with_a_newer_message_is_not_done(bot: Bot, ana: Patient) -> None:
     conversation = wrote(bot, ana)
     wrote(bot, ana, "It hurts")
     client = signed_in(bot.clinic)
@@ -166,7 +166,7 @@ def test_the_words_for_help_are_kept_once_there_is_a_number() -> None:
     assert signed_in(clinic).post("/settings/help", {"words": ""}).status_code == 403
 
 
-def test_what_the_page_shows_already_is_not_sent_again(bot: Bot, ana: Patient) -> None:
+def test_a_part_that_the_page_shows_already_is_not_sent_again(bot: Bot, ana: Patient) -> None:
     conversation = wrote(bot, ana, "help")
     client = signed_in(bot.clinic)
     page = client.get(f"/inbox/{conversation.id}").content.decode()

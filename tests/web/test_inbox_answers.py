@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 __all__ = ["ana", "bot"]
 
 
-def test_who_opted_out_gets_no_form_but_the_reason(bot: Bot, ana: Patient) -> None:
+def test_for_an_opted_out_patient_the_page_shows_the_reason_and_no_form(bot: Bot, ana: Patient) -> None:
     conversation = wrote(bot, ana)
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
     client = signed_in(bot.clinic)

@@ -70,7 +70,7 @@ def test_of_two_people_who_use_a_code_at_the_same_moment_one_person_is_refused()
     assert sorted(taken) == [False, False, False, True]
 
 
-def test_what_json_does_not_know_is_not_stored() -> None:
+def test_values_that_json_does_not_know_are_not_stored() -> None:
     with pytest.raises(TypeError):
         cache.set("a", object())
 

@@ -45,7 +45,7 @@ def test_the_attempts_are_told_in_words() -> None:
     assert "Next try" in shown
 
 
-def test_who_cancelled_is_told() -> None:
+def test_the_page_says_who_cancelled_a_message() -> None:
     clinic = a_clinic()
     message = a_message(a_patient(clinic), due_at=soon())
     client = signed_in(clinic)
@@ -66,7 +66,7 @@ def test_a_message_on_its_way_offers_nothing() -> None:
     assert "Don't send" not in shown
 
 
-def test_who_comes_too_late_to_cancel_hears_so_and_sees_how_it_stands() -> None:
+def test_a_person_who_cancels_too_late_is_told_so_and_sees_the_present_state() -> None:
     clinic = a_clinic()
     message = a_message(a_patient(clinic), due_at=soon(), open_attempt_id=new_id())
 

@@ -83,7 +83,7 @@ def test_the_words_of_another_clinic_are_none_of_the_persons(eva: Member) -> Non
     assert _changed(eva, "gravel-umbrella-9")
 
 
-def test_who_came_by_a_link_of_the_operator_is_held_to_the_same_words(linden: Clinic) -> None:
+def test_a_person_with_a_link_of_the_operator_has_the_same_rules_for_passwords(linden: Clinic) -> None:
     nora = a_member(linden, email="nora@x.example")
     client = Client()
     client.post(operators_link(nora, now=NOW).partition("http://127.0.0.1:8000")[2])

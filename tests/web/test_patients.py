@@ -230,7 +230,7 @@ def test_an_enrolment_that_went_wrong_is_told_on_the_list_and_on_the_patient_s_p
     assert sentence not in words(seen)
 
 
-def test_what_telegram_said_of_the_id_and_the_consent_s_history_stand_on_the_page() -> None:
+def test_telegrams_answer_about_the_id_and_the_history_of_consent_stand_on_the_page() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic, telegram_id=7, verified="found", verified_id=7, consent=Consent.UNKNOWN)
     client = signed_in(clinic)

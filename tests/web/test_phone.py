@@ -80,7 +80,7 @@ def test_an_invitation_is_opened_on_a_phone() -> None:
 
 
 @pytest.mark.parametrize("link", ["hello", "https://[t.me/linden_practice_bot?start=abc"])
-def test_what_is_no_invitation_is_said(link: str) -> None:
+def test_a_text_that_is_no_invitation_is_refused_with_a_sentence(link: str) -> None:
     clinic = a_clinic()
     _, phone = _a_phone(clinic)
 

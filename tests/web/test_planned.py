@@ -147,7 +147,7 @@ def test_this_one_only_moves_along_when_the_form_changes_the_series_time() -> No
     assert (message.text, f"{message.due_at:%H:%M}") == ("Two tablets today.", "16:00")
 
 
-def test_what_goes_out_once_stays_among_what_goes_out_later_when_one_message_of_it_is_changed() -> None:
+def test_a_single_later_message_stays_in_the_list_when_the_message_to_one_patient_is_changed() -> None:
     clinic = a_clinic()
     ana, ben = a_patient(clinic), a_patient(clinic, "Ben")
     schedule = series(clinic, ana, ben, starts_at=f"{in_days(14)}T09:00", recurrence=None)

@@ -23,7 +23,7 @@ def test_a_message_is_planned_once() -> None:
     assert Message.objects.get().patient == ana
 
 
-def test_what_goes_out_once_and_later_has_a_page_is_found_again_and_can_be_stopped() -> None:
+def test_a_single_later_message_has_a_page_and_can_be_found_and_stopped() -> None:
     clinic = a_clinic()
     client = signed_in(clinic)
     day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=20)
@@ -40,7 +40,7 @@ def test_what_goes_out_once_and_later_has_a_page_is_found_again_and_can_be_stopp
     assert "No single messages are planned" in words(client.get("/scheduled-messages/series?state=once"))
 
 
-def test_who_is_on_pause_gets_nothing_and_the_page_does_not_say_otherwise() -> None:
+def test_a_patient_on_pause_gets_nothing_and_the_page_does_not_say_otherwise() -> None:
     clinic = a_clinic()
     until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)
     ana = a_patient(clinic, paused_until=until, paused_reason="in hospital")
@@ -132,7 +132,7 @@ def test_a_cohort_is_planned_for() -> None:
     assert Message.objects.count() == 2
 
 
-def test_what_is_refused_stands_beside_its_field_and_nothing_typed_is_lost() -> None:
+def test_a_refusal_stands_beside_its_field_and_nothing_typed_is_lost() -> None:
     clinic = a_clinic()
     ana = a_patient(clinic)
     values = typed(

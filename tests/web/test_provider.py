@@ -110,7 +110,7 @@ def test_an_archived_clinics_service_makes_no_member(issuer: str, linden: Clinic
     assert not Member.objects.exists()
 
 
-def test_who_has_left_the_group_gets_in_no_more(issuer: str, linden: Clinic) -> None:
+def test_a_person_who_has_left_the_group_gets_in_no_more(issuer: str, linden: Clinic) -> None:
     the_service_says(issuer, groups=["nurses"])
     through_the_service(Client())
     the_service_says(issuer, groups=[])

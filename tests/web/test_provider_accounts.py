@@ -94,7 +94,7 @@ def test_a_second_step_that_the_clinic_demands_is_the_services_matter(issuer: st
     assert is_in(client)
 
 
-def test_what_is_sensitive_goes_on_after_the_service_has_asked_again(issuer: str, linden: Clinic) -> None:
+def test_a_sensitive_act_goes_on_after_the_service_has_asked_again(issuer: str, linden: Clinic) -> None:
     the_service_says(issuer, groups=["heads"])
     client = Client()
     through_the_service(client)

@@ -33,7 +33,7 @@ SENSITIVE = [
 
 
 @pytest.mark.parametrize(("address", "form"), SENSITIVE, ids=[address for address, _ in SENSITIVE])
-def test_what_is_sensitive_asks_an_old_session_for_the_password(address: str, form: dict[str, str]) -> None:
+def test_a_sensitive_act_asks_an_old_session_for_the_password(address: str, form: dict[str, str]) -> None:
     client = sign_in(a_person(a_clinic(), Role.ADMIN))
     _hours_old(client, 1)
 

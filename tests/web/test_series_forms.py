@@ -77,7 +77,7 @@ def test_the_form_says_how_many_are_left_and_keeps_them() -> None:
     assert "7 times" in words(client.get(f"/scheduled-messages/series/{old.id}"))
 
 
-def test_what_a_person_did_stays_when_the_form_changes_the_time() -> None:
+def test_a_persons_changes_stay_when_the_form_changes_the_time() -> None:
     series = a_series()
     client, nurse = signed_in(series.clinic), a_caller(series.clinic)
     now = dt.datetime.now(dt.UTC)

@@ -79,7 +79,7 @@ def test_an_admin_gets_no_link_into_another_clinic() -> None:
     assert "another clinic" in words(asked)
 
 
-def test_what_is_no_address_is_refused_beside_the_field() -> None:
+def test_a_wrong_address_is_refused_beside_the_field() -> None:
     answer = signed_in(a_clinic(), Role.ADMIN).post("/settings/members", {"email": "ben", "role": "viewer"})
 
     assert answer.status_code == 422

@@ -21,7 +21,7 @@ def a_file_source(clinic: Clinic, folder: Path, rows: str) -> None:
     configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
 
 
-def test_what_each_sync_did_is_listed_and_told_in_full(tmp_path: Path) -> None:
+def test_the_results_of_each_sync_are_listed_and_shown_in_full(tmp_path: Path) -> None:
     clinic = a_clinic()
     a_file_source(clinic, tmp_path, "P-1,Ana Silva,\nP-2,Bo Berg,@bo\n")
     run = sync.sync(clinic, clock=lambda: NOW)

@@ -48,7 +48,7 @@ def test_while_the_database_is_away_each_page_says_so_and_when_to_try_again(clie
     assert "Messages wait" in words(answer)
 
 
-def test_what_nobody_foresaw_is_told_with_the_id_that_the_log_has(client: Client) -> None:
+def test_an_unforeseen_error_is_shown_with_the_id_that_the_log_has(client: Client) -> None:
     with no_database(DataError("Ana's number")):
         answer = client.get("/patients?q=Ana")
 

@@ -118,7 +118,7 @@ def test_any_tab_switches_the_clinic_and_signs_out(tabs: Client, first: Clinic, 
     assert tabs.get("/settings").context["clinic"] == first
 
 
-def test_who_is_removed_from_the_open_clinic_goes_on_in_the_other_alone(
+def test_a_member_removed_from_the_open_clinic_goes_on_in_the_other_clinic_alone(
     tabs: Client, first: Clinic, second: Clinic
 ) -> None:
     patient = a_patient(first, external_id="P-1", name="Ana Silva")

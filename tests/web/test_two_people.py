@@ -113,7 +113,7 @@ def test_a_button_pressed_twice_is_no_conflict_with_oneself(clinic: Clinic, rosa
     assert [rosa.post(path, form).status_code for _ in range(2)] == [302, 302]
 
 
-def test_what_was_refused_still_knows_what_it_showed_first(clinic: Clinic, rosa: Client, ben: Client) -> None:
+def test_a_refused_form_still_knows_the_values_that_it_showed_first(clinic: Clinic, rosa: Client, ben: Client) -> None:
     patient = a_patient(clinic, phone="111111")
     path = f"/patients/{patient.id}/edit"
     refused = rosa.post(path, sent(opened(rosa, path, "external_id"), name=""))

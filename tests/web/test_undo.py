@@ -81,7 +81,7 @@ def test_a_viewer_can_not_take_it_back() -> None:
     assert answer.status_code == 403
 
 
-def test_what_is_too_late_is_said() -> None:
+def test_an_undo_that_is_too_late_is_explained() -> None:
     clinic = a_clinic()
     (message,) = pending(clinic)
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
@@ -123,7 +123,7 @@ def test_a_skip_is_taken_back_by_the_bar_and_later_on_the_series_page() -> None:
     assert (schedule.recurrence or {})["except"] == []
 
 
-def test_what_is_yet_to_be_planned_is_taken_back_where_it_was_put_away() -> None:
+def test_the_cancelling_of_a_future_occurrence_can_be_undone_on_the_same_page() -> None:
     clinic = a_clinic()
     client, patient = signed_in(clinic), a_patient(clinic)
     client.post("/scheduled-messages/new", typed(patient, repeat="daily"))

@@ -142,7 +142,7 @@ def test_a_message_that_somebody_else_ended_is_not_told_twice(clinic: Clinic) ->
     assert len(noted(clinic)) == 1
 
 
-def test_what_people_and_the_planner_fail_is_told_and_what_they_cancel_is_not(clinic: Clinic) -> None:
+def test_messages_failed_by_people_and_the_planner_cause_an_event_and_cancelled_messages_do_not(clinic: Clinic) -> None:
     dropped, cancelled = (a_due_message(clinic) for _ in range(2))
 
     lifecycle.stop(Message.objects.filter(pk=dropped.pk), Reason.TOO_LATE, now=NOW)
@@ -151,7 +151,7 @@ def test_what_people_and_the_planner_fail_is_told_and_what_they_cancel_is_not(cl
     assert [told["data"]["message"] for told in noted(clinic)] == [str(dropped.pk)]
 
 
-def test_what_a_restore_holds_is_told_as_unknown(clinic: Clinic) -> None:
+def test_a_message_held_by_a_restore_causes_an_event_of_an_unknown_outcome(clinic: Clinic) -> None:
     a_bot(clinic)
     message = a_due_message(clinic, due_at=NOW)
 
@@ -274,7 +274,7 @@ def test_only_the_webhooks_that_want_it_and_are_open_hear_of_an_end(clinic: Clin
     assert not told & {closed.pk, elsewhere.pk}
 
 
-def test_what_the_statement_notes_is_sent_as_what_others_note(hook: Hook) -> None:
+def test_events_noted_by_the_statement_are_sent_like_other_events(hook: Hook) -> None:
     clinic = a_clinic()
     webhook, secret = a_webhook(clinic, hook)
     message = a_due_message(clinic)

@@ -57,7 +57,7 @@ def test_a_webhook_is_added_and_its_secret_shown_once_and_its_address_never(
         ({"url": "https://93.184.216.34/", "kinds": ["alert", "texts"]}, "Choose at least one kind of event."),
     ],
 )
-def test_what_cannot_be_is_refused_beside_the_field(admin: Client, form: dict[str, object], said: str) -> None:
+def test_an_impossible_value_is_refused_beside_the_field(admin: Client, form: dict[str, object], said: str) -> None:
     answer = admin.post(f"{LIST}/new", form)
 
     assert answer.status_code == 422

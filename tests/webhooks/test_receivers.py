@@ -44,7 +44,7 @@ def test_a_call_that_was_not_taken_is_made_again_later_and_later_for_a_day_under
     assert (given_up.error, given_up.answer, given_up.taken_at) == ("it answered 500", 500, None)
 
 
-def test_what_a_receiver_wants_later_is_sent_no_earlier(clinic: Clinic, hook: Hook) -> None:
+def test_a_call_that_a_receiver_wants_later_is_sent_no_earlier(clinic: Clinic, hook: Hook) -> None:
     webhook, _ = a_webhook(clinic, hook)
     happens(clinic, now=NOW)
     hook.status, hook.more = 429, {"Retry-After": "1800"}
@@ -233,7 +233,7 @@ def test_a_receiver_that_is_out_of_order_is_left_alone_for_longer_and_longer(cli
     assert Webhook.objects.get().failures == 0
 
 
-def test_what_a_dead_receiver_missed_is_given_up_after_a_day_and_forgotten_after_two_weeks(
+def test_calls_missed_by_a_dead_receiver_are_given_up_after_a_day_and_forgotten_after_two_weeks(
     clinic: Clinic, hook: Hook
 ) -> None:
     webhook, _ = a_webhook(clinic, hook)
