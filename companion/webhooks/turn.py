@@ -9,9 +9,11 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import reduce
+from operator import or_
 from typing import Final
 
 import structlog
@@ -104,8 +106,8 @@ class _Turn:
     stop: threading.Event
     clock: Clock
     was_slow: bool = False
-    accepted: dict[int, list[int]] = field(default_factory=dict)
-    """The numbers of accepted deliveries that are not noted yet, by the code of the answer."""
+    accepted: dict[int, list[Delivery]] = field(default_factory=dict)
+    """The accepted deliveries that are not noted yet, by the code of the answer."""
 
     def call_all(self) -> None:
         """Make calls until the time is over, nothing is due, or the receiver has to be left alone."""
@@ -118,8 +120,8 @@ class _Turn:
     def note_accepted(self) -> None:
         """Note the accepted deliveries, many in one commit."""
         now = self.clock() if self.accepted else None
-        for code, numbers in self.accepted.items():
-            rows = Delivery.objects.filter(number__in=numbers, taken_at=None)
+        for code, deliveries in self.accepted.items():
+            rows = Delivery.objects.filter(_as_called(deliveries), taken_at=None)
             rows.update(taken_at=now, answer=code, error="", next_try_at=None, tries=F("tries") + 1)
         self.accepted.clear()
 
@@ -137,7 +139,7 @@ class _Turn:
         self.was_slow = time.monotonic() - began > self.slow_seconds
         if answer.code is None or answer.error:
             return self._failed(delivery, answer, self.clock())
-        self.accepted.setdefault(answer.code, []).append(delivery.number)
+        self.accepted.setdefault(answer.code, []).append(delivery)
         if sum(map(len, self.accepted.values())) >= _NOTED_TOGETHER:
             self.note_accepted()
         if self.webhook.failures:
@@ -148,7 +150,7 @@ class _Turn:
     def _failed(self, delivery: Delivery, answer: Answer, now: dt.datetime) -> bool:
         """Note a failed call. Return whether the receiver may be called again in this turn."""
         next_try_at = _next_try(delivery, answer, now)
-        Delivery.objects.filter(pk=delivery.pk, taken_at=None).update(
+        Delivery.objects.filter(_as_called([delivery]), taken_at=None).update(
             answer=answer.code, error=answer.error[:100], tries=delivery.tries + 1, next_try_at=next_try_at
         )
         if answer.code == GONE:
@@ -160,6 +162,11 @@ class _Turn:
             return True
         _rest(self.webhook.pk, now, wanted_pause(answer, now))
         return False
+
+
+def _as_called(deliveries: Sequence[Delivery]) -> Q:
+    """Select these deliveries unless a person has asked meanwhile for another call: a new day of tries began then."""
+    return reduce(or_, (Q(number=delivery.number, since=delivery.since) for delivery in deliveries))
 
 
 def _next(id: uuid.UUID, *, now: dt.datetime) -> list[Delivery]:

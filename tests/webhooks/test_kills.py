@@ -1,20 +1,23 @@
-"""Real services that call webhooks: killed between a call and its note, and with a receiver that never answers."""
+"""Calls of webhooks that are killed, or replayed, before their note; and a receiver that never answers."""
 
+import datetime as dt
 import threading
 
 import pytest
 
-from companion.clinics.models import Clinic
+from companion.clinics.models import Clinic, Role
 from companion.service.clock import database_now
-from companion.webhooks import outbox
+from companion.webhooks import deliveries, outbox, turn
 from companion.webhooks.models import Delivery, Kind, Webhook
 from companion.webhooks.outbox import Event
-from tests.builders import a_clinic
+from tests.builders import a_caller, a_clinic
 from tests.support.receivers import Hook, a_program
 from tests.support.services import a_service, eventually
+from tests.support.threads import in_thread
 from tests.webhooks.stories import a_webhook, an_id, calls, ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
+HOUR = dt.timedelta(hours=1)
 
 
 @pytest.fixture
@@ -45,6 +48,24 @@ def test_a_sender_killed_before_its_note_is_followed_by_one_that_calls_under_the
 
     assert len(calls(hook, secret)) == 2
     assert len(set(ids(hook))) == 1
+
+
+def test_what_is_replayed_while_it_is_called_is_called_once_more(clinic: Clinic, hook: Hook) -> None:
+    webhook, secret = a_webhook(clinic, hook)
+    happens(clinic)
+
+    def replay() -> None:
+        hook.before_answer = lambda: None
+        now = database_now()
+        in_thread(lambda: deliveries.replay(a_caller(clinic, Role.ADMIN), webhook, now - HOUR, now, now=now))
+
+    hook.before_answer = replay
+    for _ in range(2):
+        turn.take(webhook.pk, threading.Event())
+
+    assert len(calls(hook, secret)) == 2
+    assert len(set(ids(hook))) == 1
+    assert Delivery.objects.get().taken_at
 
 
 def test_a_receiver_that_never_answers_holds_no_other_clinic_back(hook: Hook, environment: dict[str, str]) -> None:
