@@ -4,18 +4,22 @@ from typing import Final
 
 import pytest
 from django.http import QueryDict
+from django.test import Client
+from django.utils.timezone import now as present
 
 from companion.clinics import key_limits
 from companion.clinics.key_limits import KeyLimits
-from companion.clinics.models import Clinic
+from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
 from companion.patients.fields import read_given, wrong_in
 from companion.planning import drafts
 from companion.web import conflicts
 from companion.web.planning import form
 from companion.web.planning.typed import Typed
+from companion.webhooks.models import Webhook
 from tests.builders import NOW, a_patient
 from tests.fuzz.inputs import fuzzed, json_of, text_of
+from tests.web.signed_in import signed_in
 
 
 @pytest.fixture
@@ -98,3 +102,25 @@ def test_any_limits_of_a_key_are_refused_or_name_networks_and_an_end(raw: bytes)
 
     again = KeyLimits(networks=", ".join(limits.networks), expires_on=day)
     assert key_limits.read(again, clinic, now=NOW) == limits
+
+
+@pytest.fixture
+def admin(clinic: Clinic) -> Client:
+    return signed_in(clinic, Role.ADMIN)
+
+
+@fuzzed("trail_filters", "since=", "until=", "about=", "below=", "kind=", "&", "%00", "2026-12-24", "W", tenth=True)
+def test_any_filters_of_the_audit_trail_are_read_or_count_as_empty(admin: Client, raw: bytes) -> None:
+    assert admin.get("/audit", QUERY_STRING=raw.decode("latin-1")).status_code == 200
+
+
+@fuzzed("replayed_span", "since=", "until=", "&", "T", "%2B14:00", "2026-12-24T09:00", "02:30", "24:00", tenth=True)
+def test_any_span_of_a_webhooks_events_is_sent_again_or_refused(clinic: Clinic, admin: Client, raw: bytes) -> None:
+    now = present()
+    webhook = Webhook.objects.get_or_create(clinic=clinic, defaults={"url": "x", "secret": "x", "created_at": now})[0]
+
+    answer = admin.post(
+        f"/settings/webhooks/{webhook.pk}/replay", raw, content_type="application/x-www-form-urlencoded"
+    )
+
+    assert answer.status_code in (302, 422)

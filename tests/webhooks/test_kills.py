@@ -50,7 +50,7 @@ def test_a_sender_killed_before_its_note_is_followed_by_one_that_calls_under_the
     assert len(set(ids(hook))) == 1
 
 
-def test_what_is_replayed_while_it_is_called_is_called_once_more(clinic: Clinic, hook: Hook) -> None:
+def test_an_event_that_is_replayed_while_it_is_called_is_called_once_more(clinic: Clinic, hook: Hook) -> None:
     webhook, secret = a_webhook(clinic, hook)
     happens(clinic)
 
