@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "companion.web.account.session_ends.session_ends",
+    "companion.web.strangers_bodies.strangers_bodies",
     "companion.web.account.provider.no_local_password",
 ]
 

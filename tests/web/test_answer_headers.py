@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import get_resolver
 
@@ -119,6 +120,20 @@ def test_a_form_that_is_too_large_is_told_so() -> None:
 
     assert answer.status_code == 400
     assert "Nothing was changed." in words(answer)
+
+
+@pytest.mark.parametrize("address", ["/scheduled-messages/new", "/patients/import", "/accounts/login/", "/nowhere"])
+def test_a_strangers_long_form_or_file_is_not_read(address: str) -> None:
+    stranger = Client(enforce_csrf_checks=True)
+    stranger.get("/accounts/login/")
+    long = "x" * (2 * 1024 * 1024 + 1)
+
+    answers = [
+        stranger.post(address, {"text": long, "file": SimpleUploadedFile("a.csv", b"name")}),
+        stranger.post(address, f"text={long}", content_type="application/x-www-form-urlencoded"),
+    ]
+
+    assert [answer["Location"].partition("?")[0] for answer in answers] == ["/accounts/login/"] * 2
 
 
 def test_a_sentence_for_the_next_page_is_kept_out_of_cookies() -> None:
