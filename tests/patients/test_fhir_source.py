@@ -246,6 +246,20 @@ def test_an_admin_s_server_in_a_private_network_is_asked_if_the_operator_allows_
     assert numbers(sync.sync(clinic, clock=lambda: NOW)) == (1, 0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::ffff:0.0.0.0]"])
+def test_the_operators_server_is_never_at_an_address_that_no_server_may_have(server: Server, host: str) -> None:
+    """Clouds show secrets at such addresses, and the person who keeps the server's name could choose one of them."""
+    clinic = a_clinic()
+    port = server.url.rpartition(":")[2]
+    configuration.set_fhir(a_caller(clinic, Role.ADMIN), f"http://{host}:{port}", "", now=NOW, anywhere=True)
+
+    run = sync.sync(clinic, clock=lambda: NOW)
+
+    assert run.state == RunState.SOURCE_DOWN
+    assert run.detail.endswith("a network that may not be reached.")
+    assert server.searches() == []
+
+
 def test_a_server_that_takes_for_ever_is_given_up(server: Server) -> None:
     server.has(a_resource(1))
     source = fhir_source.FhirSource(fhir_source.read_settings(server.url, TOKEN), seconds=-1)

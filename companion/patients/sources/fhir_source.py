@@ -5,14 +5,13 @@ fhir_patient.py reads the patients on a page. The token is sent only to the serv
 
 import datetime as dt
 import json
-import socket
 import ssl
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Final, NamedTuple, TypeGuard
 
 from django.conf import settings
@@ -45,7 +44,7 @@ class FhirSettings:
     """The system of the identifier that is our external id; empty: the resource's own id."""
     telegram: TelegramAt = DEFAULT_TELEGRAM
     anywhere: bool = True
-    """True if the server may have any address. Only the operator can set this; a clinic's admin can't."""
+    """True if the server may also be in a private network. Only the operator can set this; a clinic's admin can't."""
 
 
 def read_settings(
@@ -95,45 +94,44 @@ def _server(url: str) -> _Server | None:
     return _Server(parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))
 
 
-def _may_be_reached(ip: addresses.Address) -> bool:
+def _anywhere(ip: addresses.Address) -> bool:
+    return addresses.reach(ip) is not addresses.Reach.NOWHERE
+
+
+def _as_allowed(ip: addresses.Address) -> bool:
     if addresses.reach(ip) is addresses.Reach.INTERNET:
         return True
     return addresses.near_by(ip, private_networks=settings.COMPANION.fhir_private_networks)
 
 
-def _judged(connection: HTTPConnection) -> socket.socket:
-    try:
-        return addresses.connected(connection.host, connection.port, _may_be_reached, seconds=SECONDS)
-    except addresses.NoWay as no:
-        raise SourceDown(f"The FHIR server can't be reached: {no}. {_ELSE}") from None
+class _Http(HTTPConnection):
+    """A connection by http, only to an address that is allowed. `anywhere` is that of the settings."""
 
-
-_ELSE: Final = "The operator of this server can set it by the command `companion patients source fhir`."
-
-
-class _JudgedHttp(HTTPConnection):
-    """A connection by http, only to an address that is allowed."""
+    def __init__(self, host: str, port: int | None, *, anywhere: bool) -> None:
+        super().__init__(host, port, timeout=SECONDS)
+        self.anywhere = anywhere
 
     def connect(self) -> None:
-        self.sock = _judged(self)
+        may_be_reached = _anywhere if self.anywhere else _as_allowed
+        try:
+            self.sock = addresses.connected(self.host, self.port, may_be_reached, seconds=SECONDS)
+        except addresses.NoWay as no:
+            advice = "" if self.anywhere else f" {_ELSE}"
+            raise SourceDown(f"The FHIR server can't be reached: {no}.{advice}") from None
 
 
-class _JudgedHttps(HTTPConnection):
-    """A connection by https, only to an address that is allowed."""
+class _Https(_Http):
+    """The same by https."""
 
     default_port = 443
 
     def connect(self) -> None:
-        self.sock = ssl.create_default_context().wrap_socket(_judged(self), server_hostname=self.host)
+        super().connect()
+        self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
 
 
-_CONNECTIONS: Final[Mapping[tuple[str, bool], type[HTTPConnection]]] = {
-    ("http", True): HTTPConnection,
-    ("https", True): HTTPSConnection,
-    ("http", False): _JudgedHttp,
-    ("https", False): _JudgedHttps,
-}
-"""The connection classes, by the scheme and whether the server may be anywhere."""
+_ELSE: Final = "The operator of this server can set it by the command `companion patients source fhir`."
+_CONNECTIONS: Final[Mapping[str, type[_Http]]] = {"http": _Http, "https": _Https}
 
 
 def next_page(bundle: Mapping[str, object], current: str, base: str) -> str | None:
@@ -227,9 +225,7 @@ class FhirSource:
         if self._settings.token:
             headers["Authorization"] = f"Bearer {self._settings.token}"
         parts = urllib.parse.urlsplit(url)
-        connection = _CONNECTIONS[parts.scheme, self._settings.anywhere](
-            parts.hostname or "", parts.port, timeout=SECONDS
-        )
+        connection = _CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, anywhere=self._settings.anywhere)
         try:
             connection.connect()
             with cut_off_after(ALTOGETHER, connection.sock.fileno()):
