@@ -82,11 +82,11 @@ def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> Mess
             raise Refused(Problem("due_to", "Name the last instant of the list: a series may have no end."))
         items = listing.page(clinic, wanted, query.due_to, order=query.order, after=query.cursor, limit=query.limit)
         shapes = shapes_of_items(items.items)
-        readings.of_list(caller, (one.answer for one in shapes), now=database_now())
+        readings.of_list(caller, (shape.answer for shape in shapes), now=database_now())
         return MessageList(items=shapes, next=items.next, complete=items.whole)
     page = queries.page(queries.messages(clinic, wanted), order=query.order, after=query.cursor, limit=query.limit)
     shapes = shapes_of(page.items)
-    readings.of_list(caller, (one.answer for one in shapes), now=database_now())
+    readings.of_list(caller, (shape.answer for shape in shapes), now=database_now())
     return MessageList(items=shapes, next=page.next)
 
 

@@ -72,7 +72,7 @@ def read_occurrence(
     schedule = queries.schedule(caller.clinic, id)
     after = UUID(read_cursor(_LIST, query.cursor)) if query.cursor else None
     shape = _shape(detaching.show(schedule, occurrence, patient=query.patient, after=after, limit=query.limit))
-    readings.of_list(caller, (one.answer for one in shape.items), now=database_now())
+    readings.of_list(caller, (item.answer for item in shape.items), now=database_now())
     return shape
 
 

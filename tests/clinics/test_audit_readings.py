@@ -176,7 +176,7 @@ def test_a_list_with_what_patients_answered_is_a_reading_once_in_ten_minutes(pat
 
     shown = [reader.get(path).content.decode() for _ in range(2)]
 
-    assert all("Taken" in one for one in shown)
+    assert all("Taken" in page for page in shown)
     assert (before, readings(patient.clinic)) == ([], [("answers read", "clinic", patient.clinic_id)])
 
 

@@ -163,6 +163,18 @@ def test_no_line_says_one_in_place_of_a_noun() -> None:
     assert found == []
 
 
+def test_no_variable_is_named_one() -> None:
+    found = [
+        f"{path.relative_to(_PROJECT)}:{node.lineno}"
+        for room in _PYTHON
+        for path in sorted((_PROJECT / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Name) and node.id == "one") or (isinstance(node, ast.arg) and node.arg == "one")
+    ]
+
+    assert found == [], "Name these variables after the thing: a patient, a message, an answer."
+
+
 def test_no_tests_name_is_a_riddle() -> None:
     found = [
         f"{path.relative_to(_PROJECT)}:{node.lineno}: {node.name}"

@@ -64,7 +64,7 @@ def index(request: PageRequest) -> HttpResponse:
     today = local(now, clinic.timezone).date()
     day = view.day.isoformat()
     days = shown(request.caller, view, span.dates, SIZES[span.kind], now=now)
-    answers = (entry.row.answer for one in days.days for entry in one.entries if entry.row)
+    answers = (entry.row.answer for shown_day in days.days for entry in shown_day.entries if entry.row)
     readings.of_list(request.caller, answers, now=now)
     counts = days.counts(span.first, span.last)
     context = {
