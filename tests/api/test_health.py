@@ -63,7 +63,7 @@ def test_details_are_told_with_a_sign_in_and_of_the_own_clinic_only(way: str) ->
 
 
 @pytest.mark.django_db
-def test_a_wrong_key_hears_what_strangers_hear() -> None:
+def test_a_wrong_key_gets_the_answer_of_strangers() -> None:
     a_bot(a_clinic(sending_paused_at=NOW))
 
     answer = Program("ack_wrong").get("/health")

@@ -87,7 +87,7 @@ def test_of_a_message_that_ended_meanwhile_it_says_when(clinic: Clinic, api: Pro
     assert answer.json["changed_at"] == "2026-12-01T08:00:00Z"
 
 
-def test_of_a_message_whose_series_was_changed_it_says_who_changed_that(clinic: Clinic, api: Program) -> None:
+def test_a_message_whose_series_was_changed_says_who_changed_it(clinic: Clinic, api: Program) -> None:
     series, message = a_series_with_a_message(clinic, api)
     tag = tag_at(api, message)
     api.patch(series, {"text": "Another text."})

@@ -204,7 +204,7 @@ def test_an_import_reports_row_by_row(clinic: Clinic, api: Program) -> None:
     assert Patient.objects.get(clinic=clinic).name == "Ana"
 
 
-def test_an_import_of_what_is_no_csv_of_patients_is_refused(api: Program) -> None:
+def test_an_import_of_a_file_that_is_no_csv_of_patients_is_refused(api: Program) -> None:
     status, media_type, answer = upload(api, b"colour\nred\n")
 
     assert (status, media_type) == (422, PROBLEM)

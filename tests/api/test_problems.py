@@ -29,7 +29,7 @@ def test_an_unknown_address_is_a_problem(path: str) -> None:
     assert_problem(NOBODY.get(path), 404)
 
 
-def test_an_id_that_is_none_belongs_to_nothing(api: Program) -> None:
+def test_a_wrong_id_belongs_to_nothing(api: Program) -> None:
     assert_problem(api.get("/messages/42"), 404)
 
 

@@ -201,7 +201,7 @@ def test_a_message_says_when_its_schedule_goes_out(clinic: Clinic, api: Program)
     assert "09:00" in message["summary"]
 
 
-def test_a_preview_marks_what_daylight_saving_moved(clinic: Clinic, api: Program) -> None:
+def test_a_preview_marks_occurrences_that_daylight_saving_moved(clinic: Clinic, api: Program) -> None:
     body = a_daily_schedule(a_patient(clinic), starts_at="2027-03-28T02:30")
 
     first = api.post("/schedules/preview", body).json["occurrences"][0]
@@ -332,7 +332,7 @@ def test_a_split_that_leaves_nothing_is_refused_and_changes_nothing(clinic: Clin
 
 
 @pytest.mark.parametrize("name", ["2035-12-05T10:00", "2034-12-05T09:00", "soon", ""])
-def test_a_split_from_what_is_no_occurrence_is_refused(clinic: Clinic, api: Program, name: str) -> None:
+def test_a_split_from_an_unknown_occurrence_is_refused(clinic: Clinic, api: Program, name: str) -> None:
     answer = api.patch(f"/schedules/{planned(clinic, api)['id']}", {"from": name, "text": "New"})
 
     assert (answer.status, answer.wrong_fields) == (422, ["occurrence"])

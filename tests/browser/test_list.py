@@ -225,7 +225,7 @@ def test_no_name_widens_a_page(page: Page, live_server: LiveServer) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
 
 
-def test_the_keyboard_stands_where_one_types_and_at_what_was_refused(page: Page, live_server: LiveServer) -> None:
+def test_the_focus_is_where_a_person_types_and_at_a_refused_field(page: Page, live_server: LiveServer) -> None:
     sign_in(page, live_server.url, a_clinic())
     page.goto(f"{live_server.url}/patients/new")
 

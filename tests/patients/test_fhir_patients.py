@@ -220,7 +220,7 @@ def test_a_patient_leaves_also_by_an_identifier_that_has_ended(started: Server) 
     assert run.left == 1
 
 
-def test_a_language_that_is_none_costs_a_note_and_the_next_code_is_looked_at(started: Server) -> None:
+def test_an_unknown_language_costs_a_note_and_the_next_code_is_tried(started: Server) -> None:
     def speaks(*codes: str) -> list[dict[str, object]]:
         return [{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": code} for code in codes]}}]
 

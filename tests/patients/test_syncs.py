@@ -184,7 +184,7 @@ def test_a_source_that_hangs_keeps_no_other_clinic_s_waiting(clinic: Clinic, hos
     eventually(lambda: SyncRun.objects.get(clinic=hanging).state == RunState.SOURCE_DOWN, "the end of what hung")
 
 
-def test_the_timer_outlives_what_it_did_not_foresee(clinic: Clinic, hospital: Hospital) -> None:
+def test_the_timer_outlives_unforeseen_errors(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     told = [ZeroDivisionError]
 

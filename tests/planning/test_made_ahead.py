@@ -127,7 +127,7 @@ def test_it_moves_with_its_patient_to_another_zone(clinic: Clinic) -> None:
     assert of(series) == ["10 14:00"]
 
 
-def test_one_that_goes_out_once_moves_to_its_new_day(clinic: Clinic) -> None:
+def test_a_single_message_moves_to_its_new_day(clinic: Clinic) -> None:
     once = a_series(clinic, recurrence=None, starts_at="2026-12-10T09:00")
     made(once)
 
@@ -178,7 +178,7 @@ def test_a_patient_without_a_message_yet_still_gets_it_at_its_old_instant(clinic
     assert [time for time in coming(series) if time in ("06 20:00", "10 09:00")] == ["06 20:00", "10 09:00"]
 
 
-def test_one_that_goes_out_once_is_still_among_what_goes_out_later(clinic: Clinic) -> None:
+def test_a_single_message_stays_in_the_list_of_later_messages_until_it_is_planned_for_all(clinic: Clinic) -> None:
     ana, ben = a_patient(clinic), a_patient(clinic, "Ben")
     once = a_series(clinic, ana, ben, recurrence=None, starts_at="2026-12-10T09:00")
 
@@ -190,7 +190,7 @@ def test_one_that_goes_out_once_is_still_among_what_goes_out_later(clinic: Clini
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_make_it_at_the_same_time_one_does(clinic: Clinic) -> None:
+def test_of_two_people_who_make_it_at_the_same_time_one_person_does(clinic: Clinic) -> None:
     series = a_series(clinic)
 
     def make() -> bool:

@@ -275,7 +275,7 @@ def test_a_days_second_occurrence_that_was_skipped_stays_skipped_at_another_hour
     assert [name for name in occurrences(series) if name.startswith("2026-12-03")] == ["2026-12-03T10:00"]
 
 
-def test_the_same_times_back_again_leave_out_what_was_left_out(clinic: Clinic) -> None:
+def test_the_same_times_back_again_leave_out_the_same_occurrences(clinic: Clinic) -> None:
     twice = DAILY | {"times": ["09:00", "20:00"]}
     series = a_series(clinic, recurrence=twice)
     edit.skip(a_caller(clinic), series, "2026-12-03T20:00", now=NOW)

@@ -99,7 +99,7 @@ def test_a_split_to_an_earlier_time_of_day_begins_on_the_chosen_day() -> None:
     assert walls(new)[0] == "2026-12-04T06:00"
 
 
-def test_a_later_day_to_start_is_taken_and_what_lies_between_goes_away() -> None:
+def test_a_later_day_to_start_is_taken_and_messages_between_go_away() -> None:
     old = a_series(DAILY, "2026-12-02T09:00")
 
     new = split(old, "2026-12-03T09:00", starts_at="2026-12-08T10:00")

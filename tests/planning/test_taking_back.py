@@ -114,7 +114,7 @@ def test_a_viewer_takes_nothing_back(nurse: Caller, clinic: Clinic) -> None:
         taking_back.undo(a_caller(clinic, Role.VIEWER), message, now=NOW)
 
 
-def test_the_last_look_still_holds_for_what_was_taken_back(nurse: Caller, bot: Bot) -> None:
+def test_a_message_whose_cancelling_was_undone_is_still_judged_before_it_leaves(nurse: Caller, bot: Bot) -> None:
     message = cancelled(nurse)
     assert message.patient
     message.patient.consent = "withdrawn"

@@ -64,7 +64,7 @@ def two_due(clinic: Clinic) -> tuple[Message, Message]:
     return a_message(a_patient(clinic), due_at=SENT), a_message(a_patient(clinic), due_at=SENT)
 
 
-def test_with_the_whole_journal_only_what_it_tells_of_is_settled_and_the_rest_may_go(tmp_path: Path) -> None:
+def test_with_the_whole_journal_only_its_messages_are_settled_and_the_others_may_go(tmp_path: Path) -> None:
     sent, other = two_due(a_clinic())
     assert sent.patient
     a_writer(a_journal(tmp_path, *attempted(sent.patient, message=sent)))
@@ -99,7 +99,7 @@ def test_a_journal_of_another_installation_changes_nothing_here(tmp_path: Path) 
     assert (outcome(sent), outcome(other)) == (HELD, HELD)
 
 
-def test_a_journal_that_began_after_the_copy_leaves_what_it_does_not_tell_of_held(tmp_path: Path) -> None:
+def test_a_journal_that_began_after_the_copy_leaves_messages_without_an_entry_held(tmp_path: Path) -> None:
     sent, other = two_due(a_clinic())
     assert sent.patient
     a_writer("")

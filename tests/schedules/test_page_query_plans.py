@@ -163,7 +163,7 @@ def test_the_charts_sent_messages_go_by_the_index_of_attempts_begins(clinic: Cli
     )
 
 
-def test_the_control_panels_failures_go_by_the_index_of_what_failed(clinic: Clinic) -> None:
+def test_the_control_panels_failures_use_the_index_of_failures(clinic: Clinic) -> None:
     def count() -> None:
         message_counts.failures(clinic, now=NOW)
         message_counts.count(clinic, Measure.FAILED_24H, now=NOW)

@@ -44,7 +44,7 @@ def test_a_pending_message_that_a_person_touched_keeps_its_time_when_the_series_
         ({"by_hand": True, "status": Status.CANCELLED, "reason": Reason.BY_PERSON}, False),
     ],
 )
-def test_only_what_is_pending_and_touched_has_a_time_that_a_person_chose(
+def test_only_a_changed_pending_message_has_a_time_that_a_person_chose(
     columns: dict[str, object], chosen: bool
 ) -> None:
     clinic = a_clinic()

@@ -66,7 +66,7 @@ def test_a_cause_stands_on_a_card_with_its_patient_and_number() -> None:
     assert "Ana Silva has opted out: 3 messages won't arrive" in shown
 
 
-def test_it_is_said_in_words_what_the_numbers_count() -> None:
+def test_words_say_what_the_numbers_count() -> None:
     clinic = a_clinic_by_day()
     for days in (0, 1, 30):
         a_message(a_patient(clinic), due_at=soon(days * 24 * 60 + 5))

@@ -83,7 +83,7 @@ def test_a_clinic_that_fetches_many_files_at_once_waits_for_its_own(practice: Pr
     assert "<img" in opened(practice.clinic, file)
 
 
-def test_another_bot_can_t_fetch_what_came_to_the_one_before(practice: Practice) -> None:
+def test_another_bot_can_t_fetch_files_of_the_earlier_bot(practice: Practice) -> None:
     file = practice.sends(FileKind.PHOTO)
     kept = practice.sends(FileKind.VOICE)
     opened(practice.clinic, kept)

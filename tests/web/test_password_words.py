@@ -77,7 +77,7 @@ def test_the_refusal_says_why_and_quotes_no_password(eva: Member) -> None:
     assert new not in answer.content.decode()
 
 
-def test_the_words_of_another_clinic_are_none_of_the_persons(eva: Member) -> None:
+def test_a_password_may_hold_the_words_of_another_clinic(eva: Member) -> None:
     a_clinic(name="Gravel Umbrella", slug="gravel")
 
     assert _changed(eva, "gravel-umbrella-9")

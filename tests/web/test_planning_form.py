@@ -71,7 +71,7 @@ def test_a_schedule_opened_for_editing_and_saved_untouched_stays_the_same(rule: 
     assert said == {name: whole[name] for name in said}
 
 
-def test_a_number_that_is_none_goes_on_as_it_was_typed() -> None:
+def test_a_wrong_number_goes_on_as_it_was_typed() -> None:
     said = form.values(Typed(repeat="daily", interval="often"))
 
     assert said["recurrence"] == {"frequency": "daily", "interval": "often"}

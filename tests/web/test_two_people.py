@@ -46,7 +46,7 @@ def test_a_patients_form_that_was_open_meanwhile_says_who_changed_what_and_saves
     assert 'value="Ana Souza"' in answer.content.decode()
 
 
-def test_saving_after_the_question_keeps_what_the_other_one_changed(clinic: Clinic, rosa: Client, ben: Client) -> None:
+def test_saving_after_the_question_keeps_the_other_persons_changes(clinic: Clinic, rosa: Client, ben: Client) -> None:
     patient = a_patient(clinic, phone="111111")
     path = f"/patients/{patient.id}/edit"
     mine = opened(rosa, path, "external_id")
