@@ -305,3 +305,21 @@ def test_a_further_second_step_leaves_the_sessions_that_had_one() -> None:
     authenticator_added.send(sender=Authenticator, request=request, user=member.user, authenticator=passkey)
 
     assert (is_in(owner), is_in(elsewhere)) == (True, True)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_wrong_passkey_is_in_the_audit_trail_like_a_wrong_code(again: bool) -> None:
+    clinic = a_clinic()
+    member = a_person(clinic)
+    client = sign_in(member)
+    with_an_app(client)
+    half = {"clientDataJSON": "AA", "authenticatorData": "AA", "signature": "AA", "userHandle": "_w"}
+    wrong = {"id": "AA", "rawId": "AA", "type": "public-key", "clientExtensionResults": {}, "response": half}
+
+    if again:
+        Authenticator.objects.create(user=member.user, type="webauthn", data={"name": "Mine", "credential": {}})
+        client.post("/accounts/2fa/webauthn/reauthenticate/", {"credential": json.dumps(wrong)})
+    else:
+        sign_in(member).post(SECOND_STEP, {"credential": json.dumps(wrong)})
+
+    assert acts_of(clinic)[-1] == "second step failed"

@@ -11,7 +11,7 @@ from django.test import Client
 from companion.clinics.models import ApiKey, Member, Role
 from companion.clinics.sign_in_links import operators_link
 from tests.builders import NOW, a_clinic, a_member, a_patient
-from tests.web.accounts import PASSWORD, a_person, aged, app_code, sign_in, with_an_app
+from tests.web.accounts import PASSWORD, a_person, acts_of, aged, app_code, sign_in, with_an_app
 from tests.web.signed_in import words
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +145,17 @@ def test_a_first_password_asks_an_old_session_for_the_second_step_that_the_perso
     assert [answer["Location"] for answer in asked] == ["/accounts/reauthenticate/"] * 2
     assert PASSWORD not in str(dict(client.session))
     assert (before, member.user.has_usable_password()) == (False, True)
+
+
+def test_a_wrong_present_password_at_the_change_counts_and_is_recorded_like_a_wrong_sign_in() -> None:
+    clinic = a_clinic()
+    client = sign_in(a_person(clinic))
+    wrong = {"oldpassword": "wrong and long", "password1": "five loud donkeys", "password2": "five loud donkeys"}
+
+    changes = [client.post("/accounts/password/change/", wrong) for _ in range(4)]
+    recorded = acts_of(clinic)
+    confirmed = [client.post("/accounts/reauthenticate/", {"password": "wrong and long"}) for _ in range(3)]
+
+    assert [answer.status_code for answer in changes] == [200] * 4
+    assert recorded.count("sign-in failed") == 4
+    assert [answer.status_code for answer in confirmed] == [200, 200, 429]

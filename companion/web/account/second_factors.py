@@ -8,6 +8,7 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
     AuthenticateWebAuthnForm,
@@ -95,11 +96,24 @@ class _Readable(forms.Form):
             raise _unreadable() from error
 
 
-class PasskeyForm(_Readable, AuthenticateWebAuthnForm):  # type: ignore[misc]
+class _Recorded(_Readable):
+    """A form that reports a wrong passkey of a known person, as allauth does for codes only."""
+
+    user: User
+
+    def clean_credential(self) -> object:
+        try:
+            return super().clean_credential()
+        except forms.ValidationError:
+            authentication_failed.send(sender=Authenticator, request=context.request, user=self.user)
+            raise
+
+
+class PasskeyForm(_Recorded, AuthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey as the second step of a sign-in."""
 
 
-class PasskeyAgainForm(_Readable, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class PasskeyAgainForm(_Recorded, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey that proves anew who the person is."""
 
 
