@@ -46,11 +46,15 @@ def remove(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def send_due(*, now: dt.datetime) -> None:
-    """Send the heartbeats that are due, which takes seconds for each monitor that hangs.
+    """Send the heartbeats that are due, which takes seconds for each monitor that hangs. Archived clinics send none.
 
     Several processes may do so at once.
     """
-    due = OutsideHeartbeat.objects.filter(next_at__lte=now).defer("url").select_related("clinic")
+    due = (
+        OutsideHeartbeat.objects.filter(next_at__lte=now, clinic__archived_at=None)
+        .defer("url")
+        .select_related("clinic")
+    )
     for row in due.order_by("next_at"):
         own = OutsideHeartbeat.objects.filter(pk=row.pk)
         if _works(row.clinic, now) and own.filter(next_at=row.next_at).update(next_at=now + EVERY):

@@ -11,6 +11,7 @@ from companion.clinics.models import Clinic, Role
 from companion.panel import health, maintenance, outside_heartbeat
 from companion.panel.models import OutsideHeartbeat
 from companion.panel.outside_heartbeat import EVERY
+from companion.planning import archiving
 from companion.service import health_port
 from companion.service.models import Heartbeat, Kind
 from tests.builders import NOW, a_bot, a_caller, a_clinic
@@ -86,6 +87,12 @@ def test_maintenance_makes_no_watcher_alert(clinic: Clinic, watcher: Hook) -> No
     maintenance.begin(a_caller(clinic, Role.ADMIN), NOW + EVERY, "", now=NOW)
 
     assert beats(watcher) == 1
+
+
+def test_an_archived_clinic_tells_no_watcher_that_it_works(clinic: Clinic, watcher: Hook) -> None:
+    archiving.archive(clinic, now=NOW)
+
+    assert beats(watcher) == 0
 
 
 def test_in_a_drill_no_watcher_is_called(watcher: Hook, settings: Settings) -> None:
