@@ -18,12 +18,15 @@ from companion.delivery import following
 from companion.patients import consent
 from companion.patients.models import Consent
 from companion.planning import acts
+from companion.restoring import removing
+from companion.rights.evidence_page import page_of
 from companion.schedules.models import AttemptOutcome, Follow, Message, Schedule, Status
 from tests.api.calls import a_daily_schedule, a_program
-from tests.builders import NOW, a_bot, a_caller, a_message, a_patient, a_schedule, an_attempt
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule, an_attempt
 from tests.clinics.rings import forget_older, use_newer
 from tests.clinics.trails import rule_lifted, sql
 from tests.listener.stories import a_question, comes_in, tap_on
+from tests.rights.patients import a_whole_story
 from tests.web.signed_in import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -219,3 +222,48 @@ def test_a_consent_noted_before_a_merge_is_among_the_entries(clinic: Clinic) -> 
     page = signed_in(clinic).get(f"/scheduled-messages/{message.id}/evidence").content.decode()
 
     assert "consent noted: withdrawn" in [entry["action"] for entry in entries_in(page)]
+
+
+def test_the_packet_of_an_erased_patients_message_names_nobody_and_is_confirmed(clinic: Clinic, tmp_path: Path) -> None:
+    story, file = a_whole_story(clinic), tmp_path / "evidence.html"
+    a_program(clinic, Role.ADMIN).post(f"/patients/{story.patient.id}/erase", {"name": story.patient.name})
+
+    file.write_text(evidence_of(story.sent))
+
+    held = values_in(file.read_text())
+    assert not re.search("canary", file.read_text(), re.IGNORECASE)
+    assert (held["patient"], held["consents"], held["answers"]) == (None, [], [])
+    assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
+    assert verify(file).exit_code == 0
+
+
+def test_a_packet_is_confirmed_after_its_clinic_was_removed(message: Message, file: Path) -> None:
+    Clinic.objects.filter(pk=message.clinic_id).update(archived_at=NOW)
+
+    removing.remove(message.clinic, now=NOW)
+
+    assert verify(file).exit_code == 0
+
+
+@pytest.mark.parametrize("act", ["a former value", "another seal", "an entry left out", "another clinic"])
+def test_values_that_somebody_made_up_are_found(file: Path, act: str) -> None:
+    page = file.read_text()
+    content = values_in(page)
+    [inside] = re.findall(r'id="packet">(.*?)</script>', page, re.DOTALL)
+    made_up = json.loads(inside)
+    match act:
+        case "a former value":
+            made_up["content"]["message"]["text"] = "Take two tablets."
+        case "another seal":
+            made_up["seal"] = content["audit"][0]["seal"]  # type: ignore[index]
+        case "an entry left out":
+            del made_up["content"]["audit"][0]
+        case _:
+            made_up["content"]["clinic"]["id"] = str(a_clinic().pk)
+    # Somebody who has the program, but no secret key, draws the whole page anew.
+    file.write_text(page_of(made_up["content"], made_up["key"], made_up["seal"]))
+
+    said = verify(file)
+
+    assert said.exit_code == 1
+    assert "their seal is wrong" in said.output
