@@ -3,6 +3,7 @@
 The sentence never shows the value, which may be a secret.
 """
 
+import gc
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,16 @@ _SHOWN_AS_RAISED: Final = ("oidc_file",)
 
 def ready() -> None:
     """Load the settings and Django's apps. Raises click.ClickException if a setting is wrong."""
+    # Everything that is loaded stays: a search for garbage in it finds nothing, and takes a fifth of the start's time.
+    gc.disable()
+    try:
+        _load()
+    finally:
+        gc.enable()
+    gc.freeze()
+
+
+def _load() -> None:
     # All files that commands create hold patients' data or secrets.
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.config.settings")
