@@ -38,6 +38,7 @@ if session.on_postgresql():
     # A slow machine may think for long inside a test's transaction. Product processes keep their shorter limit.
     connections["default"].settings_dict["OPTIONS"]["options"] = "-c idle_in_transaction_session_timeout=60s"
 flushing.allow(connections["default"])
+flushing.make_no_permissions()
 django_settings.MIDDLEWARE = static_files.instead(django_settings.MIDDLEWARE)
 
 # On a slow machine, Linux resets connections beyond those that may wait for a server.
