@@ -17,6 +17,7 @@ from django.conf import settings as django_settings
 from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
+from companion.service import slots
 from tests.support import chromium, flushing, session, shares, static_files
 
 if TYPE_CHECKING:
@@ -137,6 +138,18 @@ def ana(clinic: "Clinic") -> "Patient":
     from tests.builders import a_patient
 
     return a_patient(clinic)
+
+
+@pytest.fixture(autouse=True)
+def no_slot_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that keeps a slot by a streamed answer that it neither reads nor closes: later tests would lack it.
+
+    A server in a thread may send the end of its last answer a little later.
+    """
+    before = slots.CALLS._taken.total() + slots.LONG._taken.total()
+    yield
+    if "live_server" not in request.fixturenames:
+        assert slots.CALLS._taken.total() + slots.LONG._taken.total() <= before
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from companion.times.walls import local
 from tests.api.calls import a_program
 from tests.builders import a_bot, a_clinic, a_conversation, a_kept_photo, a_member, a_message, a_patient
 from tests.listener.stories import a_question, comes_in, tap_on
-from tests.web.signed_in import signed_in
+from tests.web.signed_in import read, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -69,11 +69,11 @@ def test_opening_a_patients_file_is_a_reading(patient: Patient, way: str) -> Non
     media = a_kept_photo(patient)
 
     if way == "page":
-        a_reader(patient.clinic).get(f"/media/{media.id}")
+        answer = a_reader(patient.clinic).get(f"/media/{media.id}")
     else:
-        Client(headers={"Authorization": f"Bearer {a_program(patient.clinic).key}"}).get(
-            f"/api/scheduler/media/{media.id}"
-        )
+        program = Client(headers={"Authorization": f"Bearer {a_program(patient.clinic).key}"})
+        answer = program.get(f"/api/scheduler/media/{media.id}")
+    read(answer)
 
     assert readings(patient.clinic) == [("file opened", "media", media.id)]
 

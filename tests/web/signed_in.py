@@ -31,6 +31,13 @@ def name_of(client: Client) -> str:
     return Member.objects.get(user_id=client.session["_auth_user_id"]).user.email
 
 
+def read(answer: "Answer") -> "Answer":
+    """Read an answer to its end, as a browser does: a streamed answer that nobody reads keeps its clinic's slot."""
+    if answer.streaming:
+        answer.getvalue()
+    return answer
+
+
 def words(answer: "Answer") -> str:
     """Read the page's words as a person does."""
     body = re.sub(r"<(script|style|svg|head).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)

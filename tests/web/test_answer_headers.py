@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from companion.clinics.models import Role
 from tests.builders import a_clinic, a_message, a_patient
 from tests.web.routes import routes
-from tests.web.signed_in import nobody, signed_in, soon, words
+from tests.web.signed_in import nobody, read, signed_in, soon, words
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -40,7 +40,8 @@ def test_no_browser_and_no_proxy_may_store_any_answer() -> None:
     stored = {}
     for route in routes(get_resolver().url_patterns):
         address = _filled(route)
-        stored[address] = client.get(address)["Cache-Control"]
+        answer = read(client.get(address))
+        stored[address] = answer["Cache-Control"]
 
     assert len(stored) > 80
     assert {address: said for address, said in stored.items() if "no-store" not in said} == {}
@@ -54,7 +55,7 @@ def test_every_answer_to_every_method_forbids_frames_and_guessing_of_its_type(me
 
     lacking = {}
     for address in addresses:
-        answer = client.generic(method, address)
+        answer = read(client.generic(method, address))
         if not _is_guarded(answer) or "Access-Control-Allow-Origin" in answer:
             lacking[address] = answer.status_code
 

@@ -17,7 +17,7 @@ from tests.builders import NOW, a_clinic
 from tests.furnished import contents, furnished
 from tests.web.needed_roles import NEEDED
 from tests.web.routes import routes
-from tests.web.signed_in import name_of, nobody, signed_in
+from tests.web.signed_in import name_of, nobody, read, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,8 @@ def filled(address: str, ids: Mapping[str, object]) -> str:
 
 
 def status(client: Client, method: str, address: str) -> int:
-    return client.generic(method, address, "text=Hello&role=admin", "application/x-www-form-urlencoded").status_code
+    typed = "text=Hello&role=admin"
+    return read(client.generic(method, address, typed, "application/x-www-form-urlencoded")).status_code
 
 
 def test_every_address_has_its_needed_role() -> None:
