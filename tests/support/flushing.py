@@ -3,8 +3,8 @@
 The rule of the trail is lifted here alone, within the transaction of the flush. It holds for the product in tests, too.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
@@ -15,8 +15,6 @@ from django.db.models.signals import post_migrate
 from companion.clinics import append_only
 
 _Flush = Callable[..., list[str]]
-_FEW_BYTES: Final = 128 * 1024
-"""A table of this size or less is emptied faster by DELETE than by TRUNCATE, which makes new files for each index."""
 
 
 def allow(connection: BaseDatabaseWrapper) -> None:
@@ -27,11 +25,12 @@ def allow(connection: BaseDatabaseWrapper) -> None:
     operations = type(connection.ops)
     own: _Flush = operations.sql_flush
 
-    def flush(self: BaseDatabaseOperations, style: object, tables: Sequence[str], **options: Any) -> list[str]:
+    def flush(self: BaseDatabaseOperations, *args: Any, **options: Any) -> list[str]:  # Django's own arguments
+        statements = own(self, *args, **options)
         here = self.connection
-        if here.vendor == "postgresql" and (statements := _deletes(here, tables)):
+        if not statements or append_only.TABLE not in here.introspection.table_names():
             return statements
-        return _unruled(here, own(self, style, tables, **options))
+        return [*lifting(here.vendor), *statements, *holding(here.vendor)]
 
     operations.sql_flush = flush  # type: ignore[method-assign]  # of the test run's own process
 
@@ -40,28 +39,6 @@ def make_no_permissions() -> None:
     """Let no flush make Django's permissions anew, which took most of its time. The product has roles of its own."""
     post_migrate.disconnect(dispatch_uid=create_permissions.__module__ + ".create_permissions")
     post_migrate.disconnect(create_contenttypes)
-
-
-def _deletes(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[str]:
-    """Return the statements that empty the tables of PostgreSQL that hold rows; none if a table has grown."""
-    asked = " UNION ALL ".join(
-        f"SELECT '{table}', pg_relation_size('{table}'), EXISTS (SELECT FROM {table})" for table in tables
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(asked)
-        found = cursor.fetchall()
-    if any(size > _FEW_BYTES for _, size, _ in found):
-        return []
-    deletes = [f"DELETE FROM {table}" for table, _, holds_rows in found if holds_rows]
-    # As on a replica, no foreign key is checked, so the order of the tables doesn't matter.
-    return _unruled(connection, ["SET LOCAL session_replication_role = replica", *deletes])
-
-
-def _unruled(connection: BaseDatabaseWrapper, statements: list[str]) -> list[str]:
-    """Return the statements with the trail's rule lifted around them, if they touch the trail."""
-    if not any(append_only.TABLE in statement for statement in statements):
-        return statements
-    return [*lifting(connection.vendor), *statements, *holding(connection.vendor)]
 
 
 def lifting(vendor: str) -> list[str]:
