@@ -90,15 +90,15 @@ def member_of_link(key: uuid.UUID, token: str) -> Member | None:
 
     A link into an archived clinic opens nothing: accepting it would only end the person's password.
     """
-    open_ones = Member.objects.filter(pk=key, user__is_active=True, clinic__archived_at=None)
-    member = open_ones.select_related("user", "clinic").first()
+    of_open_clinics = Member.objects.filter(pk=key, user__is_active=True, clinic__archived_at=None)
+    member = of_open_clinics.select_related("user", "clinic").first()
     return member if member and _Tokens(member).check_token(member.user, token) else None
 
 
 def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | None:
-    """Accept the membership, end the link, and return the Member to sign in. The link works once, also if
-    two people use it at the same moment.
+    """Accept the membership, end the link, and return the Member to sign in.
 
+    The link works once, also if two people use it at the same moment.
     Every earlier way into an invited person's account ends, since somebody else may have made the account.
     """
     member = member_of_link(key, token)

@@ -9,8 +9,7 @@ SOURCE: Final = "chat: had opted out"
 
 
 def leave(patient: Patient) -> None:
-    """Forget the consent, the question and the trouble of the old chat, because the patient has another chat from now
-    on.
+    """Forget the consent, the question and the trouble of the old chat: the patient has another chat from now on.
 
     An opt-out that came with the chat ends too. A withdrawal that the patient expressed stays.
     """

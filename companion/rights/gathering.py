@@ -13,6 +13,7 @@ from typing import Final
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Role
+from companion.delivery import payload
 from companion.listener import media
 from companion.listener.file_types import SUFFIXES
 from companion.listener.models import Media, Reply
@@ -23,7 +24,7 @@ from companion.planning import series
 from companion.rights import own_rows
 from companion.rights import shapes as to
 from companion.schedules import buttons, queries
-from companion.schedules.models import Attempt, Message, Schedule, Version
+from companion.schedules.models import Attempt, Message, Schedule
 from companion.schedules.wording import texts_of
 
 _AT_ONCE: Final = 500
@@ -116,7 +117,7 @@ def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
             to.WordingEntry(
                 number=version.number,
                 text=version.text,
-                buttons=_words_on(version),
+                buttons=[button.text for button in buttons.read(version.buttons)],
                 created_at=version.created_at,
             )
             for version in schedule.versions.order_by("number")
@@ -124,16 +125,9 @@ def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
     )
 
 
-def _words_on(version: Version | None) -> list[str]:
-    """Return the words on the wording's answer buttons."""
-    return [button.text for button in buttons.read(version.buttons)] if version else []
-
-
 def _buttons_of(message: Message) -> list[str]:
     """Return the words on the buttons with which the message is sent or was sent."""
-    if message.buttons is None:
-        return _words_on(message.version)
-    return [button["text"] for row in message.buttons for button in row]
+    return [button["text"] for row in payload.buttons_of(message) or [] for button in row]
 
 
 def message_entries(messages: Sequence[Message]) -> list[to.MessageEntry]:

@@ -4,6 +4,7 @@ The models hold the rules of the columns. Only delivery/lifecycle.py changes the
 """
 
 import datetime as dt
+from typing import Final
 
 from django.db import models
 from django.db.models import Q
@@ -15,7 +16,7 @@ from companion.patients.models import Cohort, Patient
 from companion.schedules.deletions import Deletion as Deletion
 from companion.times.workdays import WhenAvoided
 
-LATE_AFTER = dt.timedelta(hours=1)
+LATE_AFTER: Final = dt.timedelta(hours=1)
 """The time within which a message must be sent, unless its schedule or its lane says otherwise."""
 
 

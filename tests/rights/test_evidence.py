@@ -71,7 +71,7 @@ def test_a_packet_holds_the_plan_the_attempts_and_the_audit_trail(message: Messa
     held = values_in(file.read_text())
 
     assert held["plan"]["rule"] == {"frequency": "daily"}  # type: ignore[index]  # JSON
-    assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
+    assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]  # JSON
     assert held["approvals"] == []
     assert [entry["action"] for entry in held["audit"]] == ["message cancelled", "evidence exported"]  # type: ignore[attr-defined]
 
@@ -99,8 +99,8 @@ def test_the_packet_of_a_reminder_holds_the_plan_and_who_planned_it(clinic: Clin
 
     held = values_in(evidence_of(Message.objects.get(follows=question)))
 
-    assert held["message"]["follows"] == str(question.id)  # type: ignore[index]
-    assert held["plan"]["rule"] == made.recurrence  # type: ignore[index]
+    assert held["message"]["follows"] == str(question.id)  # type: ignore[index]  # JSON
+    assert held["plan"]["rule"] == made.recurrence  # type: ignore[index]  # JSON
     assert "schedule created" in [entry["action"] for entry in held["audit"]]  # type: ignore[attr-defined]
 
 
@@ -233,7 +233,7 @@ def test_the_packet_of_an_erased_patients_message_names_nobody_and_is_confirmed(
     held = values_in(file.read_text())
     assert not re.search("canary", file.read_text(), re.IGNORECASE)
     assert (held["patient"], held["consents"], held["answers"]) == (None, [], [])
-    assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
+    assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]  # JSON
     assert verify(file).exit_code == 0
 
 
@@ -255,7 +255,7 @@ def test_values_that_somebody_made_up_are_found(file: Path, act: str) -> None:
         case "a former value":
             made_up["content"]["message"]["text"] = "Take two tablets."
         case "another seal":
-            made_up["seal"] = content["audit"][0]["seal"]  # type: ignore[index]
+            made_up["seal"] = content["audit"][0]["seal"]  # type: ignore[index]  # JSON
         case "an entry left out":
             del made_up["content"]["audit"][0]
         case _:

@@ -16,8 +16,9 @@ from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.listener.models import MediaPart
 from companion.patients import consent
 from tests.api.calls import a_program
-from tests.builders import NOW, a_message, a_patient
+from tests.builders import NOW, a_bot, a_message, a_patient
 from tests.clinics.rings import use_newer
+from tests.listener.stories import a_question, comes_in, tap_on
 from tests.rights.patients import CHAT, FORMER_CHAT, PNG, a_whole_story
 from tests.web.signed_in import signed_in
 
@@ -55,6 +56,15 @@ def test_the_json_holds_every_field_of_a_patient(clinic: Clinic) -> None:
     assert [word for word in HELD if word not in json.dumps(answer.json, ensure_ascii=False)] == []
     assert answer.json["patient"]["birth_date"] == "1957-03-14"
     assert answer.json["syncs"][0]["change"] == "added"
+
+
+def test_a_message_that_shows_an_answer_has_the_answer_as_its_button(clinic: Clinic) -> None:
+    bot, patient = a_bot(clinic), a_patient(clinic)
+    comes_in(bot, tap_on(a_question(patient), 0))
+
+    messages = a_program(clinic).get(f"/patients/{patient.id}/export").json["messages"]
+
+    assert [message["buttons"] for message in messages] == [["Taken", "Later"], ["✓ Taken"]]
 
 
 def test_the_readable_page_holds_the_same(clinic: Clinic) -> None:

@@ -14,17 +14,16 @@ pytestmark = pytest.mark.django_db
 OURS = [[{"text": "I agree", "callback_data": "consent:yes:"}]]
 
 
-def test_shown_answers_go_and_the_questions_of_our_own_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shown_answers_go_and_the_questions_of_our_own_stay() -> None:
     patient = a_patient(a_clinic())
     shown = [[{"text": "✓ Taken", "callback_data": "answer:"}]]
     for question in [a_message(patient) for _ in range(5)]:
         a_message(patient, follows=question, follow_kind=Follow.SHOWN, text="✓ Taken", buttons=shown)
     ours = a_message(patient, buttons=OURS)
     migration = import_module("companion.schedules.migrations.0019_no_answers_in_the_clear")
-    monkeypatch.setattr(migration, "_AT_ONCE", 2)
 
     for _ in range(2):  # as after a kill
-        migration.clear(apps, connection.schema_editor())
+        migration.clear(apps, connection.schema_editor(), at_once=2)
 
     answers = Message.objects.filter(follow_kind=Follow.SHOWN)
     assert set(answers.values_list("buttons", flat=True)) == {None}

@@ -121,7 +121,7 @@ class _Http(HTTPConnection):
 
 
 class _Https(_Http):
-    """The same by https."""
+    """A connection by https, only to an address that is allowed."""
 
     default_port = 443
 

@@ -75,7 +75,7 @@ class CodeForm(_OnceOnly, AuthenticateForm):  # type: ignore[misc]  # allauth sh
     """The code of the second step of a sign-in."""
 
 
-class CodeAgainForm(_OnceOnly, ReauthenticateForm):  # type: ignore[misc]
+class CodeAgainForm(_OnceOnly, ReauthenticateForm):  # type: ignore[misc]  # as above
     """The code that proves anew who the person is."""
 
 
@@ -109,19 +109,19 @@ class _Recorded(_Readable):
             raise
 
 
-class PasskeyForm(_Recorded, AuthenticateWebAuthnForm):  # type: ignore[misc]
+class PasskeyForm(_Recorded, AuthenticateWebAuthnForm):  # type: ignore[misc]  # as above
     """A passkey as the second step of a sign-in."""
 
 
-class PasskeyAgainForm(_Recorded, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class PasskeyAgainForm(_Recorded, ReauthenticateWebAuthnForm):  # type: ignore[misc]  # as above
     """A passkey that proves anew who the person is."""
 
 
-class PasskeySignInForm(_Readable, LoginWebAuthnForm):  # type: ignore[misc]
+class PasskeySignInForm(_Readable, LoginWebAuthnForm):  # type: ignore[misc]  # as above
     """A passkey in place of a password."""
 
 
-class NewPasskeyForm(_Readable, AddWebAuthnForm):  # type: ignore[misc]
+class NewPasskeyForm(_Readable, AddWebAuthnForm):  # type: ignore[misc]  # as above
     """A new passkey."""
 
 
