@@ -4,6 +4,7 @@ If an e-mail can't be sent, this is logged, and the act stands: the audit trail 
 """
 
 import datetime as dt
+import threading
 from typing import Final
 
 import structlog
@@ -84,6 +85,24 @@ def new_device(user: User, device: str, address: str, *, now: dt.datetime) -> No
     )
 
 
+def sign_in_failed(user: User, what: str, device: str, address: str, *, now: dt.datetime) -> None:
+    """Report that "A sign-in to your account" or "The second step of a sign-in to your account" failed.
+
+    The e-mail is sent in a thread of its own: the answer of the page must not tell by its time whether the account
+    exists.
+    """
+    mail = _mail(
+        user,
+        "A sign-in to your account failed",
+        f"{what} failed at {now:%H:%M UTC on %Y-%m-%d}, by {device}, from {address}.\n\n"
+        f"If this was you, do nothing. {_NOT_YOU} If the second step failed, somebody may know your password: "
+        "change it.\n\nYou get at most one such e-mail a day. The audit trail of your clinic shows every try.\n",
+    )
+    if mailing.possible():
+        thread = threading.Thread(target=_send, args=(mail,), name="account-mail", daemon=True)
+        transaction.on_commit(thread.start)
+
+
 def factors_changed(user: User, change: str) -> None:
     """Report a change of the second factors, like "A passkey was added." """
     _tell(user, "Your two-step sign-in was changed", f"{change}\n\n{_NOT_YOU}\n")
@@ -105,9 +124,13 @@ def password_changed(user: User) -> None:
 
 def _tell(user: User, subject: str, body: str) -> None:
     if mailing.possible():
-        name = str(new_id())
-        mail = Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
+        mail = _mail(user, subject, body)
         transaction.on_commit(lambda: _send(mail))
+
+
+def _mail(user: User, subject: str, body: str) -> Mail:
+    name = str(new_id())
+    return Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
 
 
 def _send(mail: Mail) -> None:

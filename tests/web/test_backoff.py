@@ -1,9 +1,6 @@
 """Guessing gets slow, and nobody shuts anybody else out: the attacks by thirty names and by thirty passwords."""
 
-import datetime as dt
-
 import pytest
-from django.db.models import F
 from django.test import Client
 from pytest_django import Settings
 
@@ -14,9 +11,9 @@ from tests.builders import a_clinic
 from tests.support.threads import at_once
 from tests.web.accounts import PASSWORD, a_person, app_code, is_in, sign_in, with_an_app
 from tests.web.signed_in import words
+from tests.web.waits import ATTACKER, ELSEWHERE, later, nothing_passes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
-ATTACKER, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 
 
 def _try(email: str, password: str = "wrong and long", *, address: str = ATTACKER, client: Client | None = None) -> int:
@@ -34,23 +31,11 @@ def _comes_in(member: Member, *, address: str = ATTACKER, client: Client | None 
     return is_in(browser)
 
 
-def _later(seconds: float) -> None:
-    """Let so much time go by for the counters."""
-    for row in Tries.objects.all():
-        passed = dt.timedelta(seconds=seconds)
-        Tries.objects.filter(pk=row.pk).update(until=row.until - passed, last_at=row.last_at - passed)
-
-
-def _nothing_passes() -> None:
-    """Let all waits that have begun last an hour, however slow this machine is."""
-    Tries.objects.filter(until__gt=F("last_at")).update(until=F("until") + dt.timedelta(hours=1))
-
-
 def test_thirty_wrong_passwords_are_mostly_not_even_judged() -> None:
     member = a_person(a_clinic())
 
     first = _guess(member.user.email, 6)
-    _nothing_passes()
+    nothing_passes()
     others = _guess(member.user.email, 24)
 
     assert (first, others) == ([200] * 6, [429] * 24)
@@ -71,7 +56,7 @@ def test_the_owner_gets_in_from_the_attackers_address_by_a_browser_that_is_known
     browser.post("/accounts/logout/")
 
     _guess(member.user.email, 6)
-    _nothing_passes()
+    nothing_passes()
 
     assert _comes_in(member, client=browser)
     assert not _comes_in(member)
@@ -114,7 +99,7 @@ def test_thirty_wrong_names_slow_their_address_only_a_little() -> None:
         _try(f"nobody-{number}@clinic.example")
 
     assert not _comes_in(member)
-    _later(11)
+    later(11)
     assert _comes_in(member)
 
 
@@ -149,7 +134,7 @@ def test_the_wait_doubles_and_ends_at_a_quarter_of_an_hour() -> None:
     waits = []
     for _ in range(18):
         _try(member.user.email)
-        _later(901)
+        later(901)
         row = Tries.objects.order_by("-count", "-until").first()
         assert row
         waits.append(round((row.until - row.last_at).total_seconds()))
@@ -161,7 +146,7 @@ def test_the_wait_doubles_and_ends_at_a_quarter_of_an_hour() -> None:
 def test_an_hour_later_all_is_forgotten() -> None:
     member = a_person(a_clinic())
     _guess(member.user.email)
-    _later(3700)
+    later(3700)
 
     assert _guess(member.user.email, 5) == [200] * 5
 
@@ -288,7 +273,7 @@ def test_a_made_up_forwarded_address_gives_no_new_tries(settings: Settings) -> N
 def test_capital_letters_and_spaces_around_are_no_other_account(spelling: str) -> None:
     member = a_person(a_clinic(), email="eva.ski@clinic.example")
     _guess(member.user.email, 6)
-    _nothing_passes()
+    nothing_passes()
 
     assert _try(spelling, PASSWORD) == 429
 

@@ -19,6 +19,7 @@ from companion.clinics.models import KnownDevice, Member, Role
 from companion.clinics.sign_in_links import operators_link
 from tests.builders import NOW, a_clinic
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, app_code, is_in, sign_in, with_an_app
+from tests.web.passkeys import a_wrong_passkey
 from tests.web.signed_in import words
 
 # on_commit must run: allauth tells of second factors only then.
@@ -313,13 +314,11 @@ def test_a_wrong_passkey_is_in_the_audit_trail_like_a_wrong_code(again: bool) ->
     member = a_person(clinic)
     client = sign_in(member)
     with_an_app(client)
-    half = {"clientDataJSON": "AA", "authenticatorData": "AA", "signature": "AA", "userHandle": "_w"}
-    wrong = {"id": "AA", "rawId": "AA", "type": "public-key", "clientExtensionResults": {}, "response": half}
 
     if again:
         Authenticator.objects.create(user=member.user, type="webauthn", data={"name": "Mine", "credential": {}})
-        client.post("/accounts/2fa/webauthn/reauthenticate/", {"credential": json.dumps(wrong)})
+        client.post("/accounts/2fa/webauthn/reauthenticate/", {"credential": a_wrong_passkey(member)})
     else:
-        sign_in(member).post(SECOND_STEP, {"credential": json.dumps(wrong)})
+        sign_in(member).post(SECOND_STEP, {"credential": a_wrong_passkey(member)})
 
     assert acts_of(clinic)[-1] == "second step failed"

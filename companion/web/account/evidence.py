@@ -10,6 +10,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -23,6 +24,8 @@ from companion.service.clock import database_now
 from companion.web.account import devices, proof
 
 log = structlog.stdlib.get_logger(__name__)
+_DAY: Final = 86_400
+"""Seconds between two e-mails to a person about failed sign-ins, at least."""
 _FACTORS: Final = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
 
 
@@ -63,10 +66,8 @@ def _factors_changed(user: User, change: str) -> None:
         account_mail.factors_changed(user, f"{change.capitalize()}.")
 
 
-def _second_step_failed(sender: object, user: User, **_: object) -> None:
-    for member in _joined(user):
-        caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
-        audit.record(caller, "second step failed", "member", member.id, now=database_now(), changes=audit.NO_VALUE)
+def _second_step_failed(sender: object, request: HttpRequest, user: User, **_: object) -> None:
+    _record_failure(request, user, "second step failed", "The second step of a sign-in to your account")
 
 
 def record(user: AbstractBaseUser | AnonymousUser, action: str, *, changed: str = "") -> None:
@@ -109,13 +110,28 @@ def _password_changed(sender: object, request: HttpRequest, user: User, **_: obj
         account_mail.password_changed(user)
 
 
-def _failed(sender: object, credentials: dict[str, object], **_: object) -> None:
-    """Record a wrong password for a known account. Nobody knows who typed it, so the entry names no person as actor."""
+def _failed(sender: object, credentials: dict[str, object], request: HttpRequest | None = None, **_: object) -> None:
+    """Record a wrong password, or a wrong passkey in place of a password, for a known account."""
     user = accounts.of_address(str(credentials.get("email") or credentials.get("username") or "")).first()
     log.warning("a sign-in failed", account="known" if user else "unknown")
-    for member in _joined(user) if user else []:
+    if user:
+        _record_failure(request, user, "sign-in failed", "A sign-in to your account")
+
+
+def _record_failure(request: HttpRequest | None, user: User, action: str, what: str) -> None:
+    """Record a failure. Nobody knows who caused it, so the entry names no person as actor."""
+    now = database_now()
+    for member in _joined(user):
         caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
-        audit.record(caller, "sign-in failed", "member", member.id, now=database_now(), changes=audit.NO_VALUE)
+        audit.record(caller, action, "member", member.id, now=now, changes=audit.NO_VALUE)
+    # In a browser that the person has used before, the failure is almost always their own slip.
+    if (
+        request
+        and not devices.is_known(request, user)
+        and cache.add(f"{action.replace(' ', '-')}:{user.pk}", "told", _DAY)
+    ):
+        agent = devices.words_for(request.META.get("HTTP_USER_AGENT", ""))
+        account_mail.sign_in_failed(user, what, agent, devices.address_of(request), now=now)
 
 
 def _joined(user: AbstractBaseUser | AnonymousUser) -> list[Member]:

@@ -15,9 +15,11 @@ from allauth.mfa.webauthn.forms import (
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
+from allauth.mfa.webauthn.internal.auth import extract_user_from_response
 from django import forms
 from django.contrib import messages as flash
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -96,29 +98,60 @@ class _Readable(forms.Form):
             raise _unreadable() from error
 
 
-class _Recorded(_Readable):
-    """A form that reports a wrong passkey of a known person, as allauth does for codes only."""
+class _Counted(_Readable):
+    """A form that counts each try with a passkey for backoff.py, and reports a wrong passkey."""
+
+    def account(self) -> str:
+        """Return the name under which the tries are counted."""
+        raise NotImplementedError
+
+    def report(self, account: str) -> None:
+        """Report a wrong passkey, as allauth does for passwords and codes only."""
+        raise NotImplementedError
+
+    def clean_credential(self) -> object:
+        account = self.account()
+        backoff.begin(context.request, account)
+        try:
+            authenticator = super().clean_credential()
+        except forms.ValidationError:
+            self.report(account)
+            raise
+        backoff.succeeded(context.request, account)
+        return authenticator
+
+
+class _SecondStep(_Counted):
+    """A form for a passkey of a person whose account is known already."""
 
     user: User
 
-    def clean_credential(self) -> object:
-        try:
-            return super().clean_credential()
-        except forms.ValidationError:
-            authentication_failed.send(sender=Authenticator, request=context.request, user=self.user)
-            raise
+    def account(self) -> str:
+        return f"{backoff.SECOND_STEP}{self.user.get_username()}"
+
+    def report(self, account: str) -> None:
+        authentication_failed.send(sender=Authenticator, request=context.request, user=self.user)
 
 
-class PasskeyForm(_Recorded, AuthenticateWebAuthnForm):  # type: ignore[misc]  # as above
+class PasskeyForm(_SecondStep, AuthenticateWebAuthnForm):  # type: ignore[misc]  # as above
     """A passkey as the second step of a sign-in."""
 
 
-class PasskeyAgainForm(_Recorded, ReauthenticateWebAuthnForm):  # type: ignore[misc]  # as above
+class PasskeyAgainForm(_SecondStep, ReauthenticateWebAuthnForm):  # type: ignore[misc]  # as above
     """A passkey that proves anew who the person is."""
 
 
-class PasskeySignInForm(_Readable, LoginWebAuthnForm):  # type: ignore[misc]  # as above
-    """A passkey in place of a password."""
+class PasskeySignInForm(_Counted, LoginWebAuthnForm):  # type: ignore[misc]  # as above
+    """A passkey in place of a password. Its answer names the account, as an e-mail address would; "" if it doesn't."""
+
+    def account(self) -> str:
+        try:
+            return str(extract_user_from_response(self.cleaned_data["credential"]).get_username())
+        except (forms.ValidationError, *_BROKEN):
+            return ""
+
+    def report(self, account: str) -> None:
+        user_login_failed.send(sender=Authenticator, credentials={"username": account}, request=context.request)
 
 
 class NewPasskeyForm(_Readable, AddWebAuthnForm):  # type: ignore[misc]  # as above
