@@ -54,7 +54,8 @@ class Needs:
         caller = caller_of(request)
         caller.needs(self.role)
         if self.fresh and caller.kind == "member" and not is_fresh(request, now=database_now()):
-            raise HttpError(403, "Confirm first that it's you: open /accounts/reauthenticate/ in this browser.")
+            # With `next`, the page drops a form that may still wait there for a proof (web/account/proof.py).
+            raise HttpError(403, "Confirm first that it's you: open /accounts/reauthenticate/?next=/ in this browser.")
         _check_length(request)
         _check_media_type(request, self.media_type)
         if self.long:

@@ -109,6 +109,20 @@ def test_a_sensitive_act_goes_on_after_the_service_has_asked_again(issuer: str, 
     assert "prompt=login" in client.get(to_service)["Location"]
 
 
+def test_a_form_that_was_left_is_not_carried_out_by_a_proof_at_the_service_for_another_page(
+    issuer: str, linden: Clinic
+) -> None:
+    the_service_says(issuer, groups=["heads"])
+    client = Client()
+    through_the_service(client)
+    aged(client, began=time.time() - 3600)
+    client.post("/settings/keys", {"name": "till", "role": "viewer"})
+
+    through_the_service(client, login=client.get("/accounts/reauthenticate/", {"next": "/"})["Location"])
+
+    assert not ApiKey.objects.exists()
+
+
 def test_admins_invite_nobody_and_hand_out_no_link_where_the_service_decides(issuer: str, linden: Clinic) -> None:
     the_service_says(issuer, groups=["heads"])
     client = Client()

@@ -1,5 +1,6 @@
 """Acts that ask a person of an old session for the password once more, and are then carried out."""
 
+import base64
 import json
 import time
 import uuid
@@ -9,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 
 from companion.clinics.models import ApiKey, Member, Role
+from companion.clinics.sealed import seal, unseal
 from companion.clinics.sign_in_links import operators_link
 from tests.builders import NOW, a_clinic, a_member, a_patient
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, app_code, sign_in, with_an_app
@@ -99,6 +101,47 @@ def test_after_the_password_the_form_is_carried_out_without_being_typed_again() 
 
     assert ApiKey.objects.get(clinic=clinic).name == "till"
     assert "ack_" in answer.content.decode()
+
+
+@pytest.mark.parametrize("elsewhere", ["/accounts/2fa/totp/activate/", "/"])
+def test_a_form_that_was_left_is_not_carried_out_by_a_proof_for_another_page(elsewhere: str) -> None:
+    """The admin begins to remove a colleague, thinks better of it, and later sets up an app, or uses the API."""
+    clinic = a_clinic()
+    other = a_person(clinic)
+    client = sign_in(a_person(clinic, Role.ADMIN))
+    _hours_old(client, 1)
+    client.post(f"/settings/members/{other.id}", {"do": "remove"})
+
+    client.get("/accounts/reauthenticate/", {"next": elsewhere})
+    left = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": elsewhere})
+    again = client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+
+    assert [left["Location"], again["Location"]] == [elsewhere, "/scheduled-messages"]
+    assert Member.objects.filter(pk=other.pk).exists()
+
+
+def test_a_form_that_waited_for_longer_than_a_proof_holds_is_not_carried_out_and_its_person_is_told() -> None:
+    clinic = a_clinic()
+    other = a_person(clinic)
+    client = sign_in(a_person(clinic, Role.ADMIN))
+    _hours_old(client, 1)
+    client.post(f"/settings/members/{other.id}", {"do": "remove"})
+    _minutes_pass(client, 16)
+
+    answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD}, follow=True)
+
+    assert "Your last action waited too long" in words(answer)
+    assert Member.objects.filter(pk=other.pk).exists()
+
+
+def _minutes_pass(client: Client, minutes: float) -> None:
+    """Let the form that waits in the session grow old."""
+    session = client.session
+    state = session["account_reauthentication_state"]["state"]
+    waiting = json.loads(unseal(base64.b64decode(state["sealed"]), "web.proof"))
+    waiting["at"] -= minutes * 60
+    state["sealed"] = base64.b64encode(seal(json.dumps(waiting), "web.proof")).decode()
+    session.save()
 
 
 def test_a_wrong_password_carries_out_nothing() -> None:

@@ -119,6 +119,9 @@ def go(request: HttpRequest, slug: str) -> HttpResponseBase:
     asked = {"prompt": "login", "max_age": "0"} if request.GET.get("again") else {}
     if kinds := _known(slug).acr:
         asked["acr_values"] = " ".join(kinds)
+    if request.GET.get("next"):
+        # Another page asks for a proof: a form that still waits for one was left.
+        request.session.pop(STATE_SESSION_KEY, None)
     request.session[_NEXT] = came_from(request, reverse("messages"))
     return _or_failure_page(request, slug, lambda: service.redirect(request, "login", auth_params=asked))
 
