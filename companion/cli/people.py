@@ -88,12 +88,13 @@ def remove_member(email: str, slug: str | None) -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def sign_out(email: str, slug: str | None) -> None:
     """End all sessions of a member, in every clinic. Password and second steps stay."""
-    from companion.clinics import members
+    from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
     with plain_errors():
-        named = _member(email, slug)
-        members.sign_out(members.command_line(named.clinic), named, now=database_now())
+        clinic = clinics.the_clinic(slug)
+        for named in members.members_called(clinic, email) or [members.the_member(clinic, email)]:
+            members.sign_out(members.command_line(clinic), named, now=database_now())
     click.echo(f"All sessions of {email} were ended.", err=True)
 
 

@@ -61,9 +61,14 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
     return member
 
 
-def member_called(clinic: Clinic, email: str) -> Member | None:
-    """The clinic's Member who signs in with this address."""
-    return members_of(clinic).filter(user__in=accounts.of_address(email)).first()
+def members_called(clinic: Clinic, email: str) -> list[Member]:
+    """Return the clinic's Members of this address.
+
+    A person has two memberships if a link opened the clinic while its sign-in service was away.
+    """
+    address = email.strip().lower()
+    # The account of a sign-in service has another name than the address, which is as the service writes it.
+    return [member for member in members_of(clinic) if address and member.user.email.strip().lower() == address]
 
 
 def members_of(clinic: Clinic) -> QuerySet[Member]:
@@ -72,11 +77,13 @@ def members_of(clinic: Clinic) -> QuerySet[Member]:
 
 
 def the_member(clinic: Clinic, email: str) -> Member:
-    """The clinic's Member of this address. Raises Unknown."""
-    found = member_called(clinic, email)
-    if found is None:
+    """The clinic's Member of this address. Raises Unknown, and Conflict if there are several."""
+    found = members_called(clinic, email)
+    if not found:
         raise Unknown("There is no member of this address. `companion member list` shows the members.")
-    return found
+    if len(found) > 1:
+        raise Conflict("Several members have this address. An admin chooses the right member under Settings, Members.")
+    return found[0]
 
 
 def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) -> Member:

@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 
 from companion.clinics import audit
 from companion.clinics.access import Caller
-from companion.clinics.members import member_called
+from companion.clinics.members import members_called
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.listener.models import Conversation, Reply, Standing
@@ -126,9 +126,10 @@ def assign_to_caller(caller: Caller, conversation: Conversation, *, now: dt.date
 def assign(caller: Caller, conversation: Conversation, email: str, *, now: dt.datetime) -> Conversation:
     """Assign the Conversation to the member with this address. Raises Refused if nobody has it, and NotAllowed."""
     caller.needs(Role.PROVIDER)
-    member = member_called(caller.clinic, email)
-    if member is None:
+    called = members_called(caller.clinic, email)
+    if not called:
         raise Refused(Problem("member", "There is no such member in this clinic."))
+    member = next((member for member in called if member.pk == caller.id), called[0])
     return _assign_to(caller, conversation, member, now, only_if_free=False)
 
 
