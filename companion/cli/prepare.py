@@ -60,6 +60,10 @@ _NO_DRILLS_DATABASE: Final = (
     "copy that was restored by other means, first run `companion restored --drill --taken …` on the copy, with "
     "COMPANION_DRILL unset."
 )
+_OF_A_REMOVED_CLINIC: Final = (
+    "The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected, since it was the bot of a clinic that was removed. Unset "
+    "the variable. If another clinic shall use this bot, its admin connects it in Settings."
+)
 SANDBOX_BOT_NAME: Final = "Practice bot"
 
 
@@ -198,6 +202,9 @@ def _real_bot(clinic: Clinic, token: str, *, now: dt.datetime) -> str:
     if bot and bot.token == wanted.reveal() and bot.username:
         bots.first_bot_from_environment(clinic, token, bot.username, sandbox=False, now=now)
         return ""
+    if bots.served_a_removed_clinic(wanted.bot_id):
+        # This clinic is the first only since then. Its bot, and so its patients, must not be exchanged unasked.
+        return _OF_A_REMOVED_CLINIC
     try:
         username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
     except Refused as refusal:

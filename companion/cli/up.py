@@ -95,11 +95,11 @@ def _prepare(*, demo: bool) -> _Prepared:
         demo_admin = demo_clinic(now=now) if demo else None
         clinic = first_clinic(now=now)
         note = prepare.first_bot(clinic, now=now)
-        admin, made = prepare.first_admin(clinic, now=now)
-    if demo_admin:
-        return _Prepared(operators_link(demo_admin, now=now), note, now)
-    # The link is not printed at each start: a service manager's log would then always hold a way to sign in.
-    return _Prepared(operators_link(admin, now=now) if made or sys.stdout.isatty() else "", note, now)
+        admin, made = (demo_admin, True) if demo_admin else prepare.first_admin(clinic, now=now)
+    # The link is not printed at each start: a service manager's log would then always hold a way to sign in. A link
+    # into an archived clinic opens nothing.
+    wanted = (made or sys.stdout.isatty()) and not admin.clinic.archived_at
+    return _Prepared(operators_link(admin, now=now) if wanted else "", note, now)
 
 
 def _protect_trail() -> None:

@@ -56,6 +56,14 @@ def holds_invented_ids() -> bool:
     return Clinic.objects.filter(demo=True).exists() or AuditEntry.objects.filter(action=ENROLLED_IN_SANDBOX).exists()
 
 
+def served_a_removed_clinic(telegram_id: int) -> bool:
+    """Return whether this bot was connected to a clinic that is removed by now."""
+    entries = AuditEntry.objects.filter(action=REAL_BOT_CONNECTED).exclude(clinic__in=Clinic.objects.values("pk"))
+    return any(
+        changes.get("telegram_id", [None])[-1] == telegram_id for changes in entries.values_list("changes", flat=True)
+    )
+
+
 def check_start(*, sandbox: bool) -> None:
     """Raise Conflict if the Sandbox is on although it must not be. Call it before any service starts."""
     if sandbox and has_met_a_real_bot():

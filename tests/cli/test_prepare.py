@@ -7,9 +7,13 @@ from pytest_django import Settings
 
 from companion.cli import prepare
 from companion.cli.demo import demo_clinic
+from companion.clinics import bots
+from companion.clinics.clinics import first_clinic
 from companion.clinics.models import Bot, Clinic, Role
 from companion.clinics.refusals import Conflict
 from companion.patients.models import Consent, Patient
+from companion.planning.archiving import archive
+from companion.restoring import removing
 from companion.schedules.models import Message, Schedule, State
 from tests.builders import NOW, a_bot, a_clinic, a_member
 from tests.support.stand_in import StandIn
@@ -56,6 +60,34 @@ def test_a_token_that_telegram_refuses_never_replaces_the_bot_that_serves(telegr
 
     assert "the clinic keeps its present bot" in note
     assert Bot.objects.get(clinic=clinic).token == serving.token
+
+
+@pytest.mark.usefixtures("real")
+def test_the_bot_of_a_removed_first_clinic_takes_no_other_clinics_place() -> None:
+    """The token is still in the environment, and the second clinic is now the first."""
+    linden, birch = a_clinic(slug="linden"), a_clinic(slug="birch")
+    prepare.first_bot(linden, now=NOW)
+    serving = a_bot(birch, sandbox=False)
+    removing.remove(archive(linden, now=NOW), now=NOW)
+
+    note = prepare.first_bot(first_clinic(now=NOW), now=NOW)
+
+    assert "it was the bot of a clinic that was removed" in note
+    assert Bot.objects.get().token == serving.token
+
+
+@pytest.mark.usefixtures("real")
+def test_a_removed_clinics_bot_that_an_admin_gave_to_another_clinic_serves_there() -> None:
+    linden = a_clinic(slug="linden")
+    prepare.first_bot(linden, now=NOW)
+    removing.remove(archive(linden, now=NOW), now=NOW)
+    birch = a_clinic(slug="birch")
+    bots.connect(birch, TOKEN, "birch_bot", sandbox=False, now=NOW)
+
+    note = prepare.first_bot(birch, now=NOW)
+
+    assert note == ""
+    assert Bot.objects.get(clinic=birch).token == TOKEN
 
 
 @pytest.mark.usefixtures("real")

@@ -144,6 +144,18 @@ def test_a_second_start_adds_nothing_and_stops_cleanly(running: Up, key: str, fo
     assert (patients, schedules, status) == (25, 9, 0)
 
 
+def test_a_start_prints_no_link_into_an_archived_clinic(folder: Path) -> None:
+    """Such a link opens nothing."""
+    environment = {**own_environment(folder), "COMPANION_SANDBOX": "1"}
+    a_command("clinic", "archive", "demo", environment=environment, folder=folder)
+
+    with up(folder, "--demo") as again:
+        said = again.said
+
+    assert "AI Companion Scheduler runs at" in said
+    assert "/sign-in/" not in said
+
+
 def test_a_start_brings_the_protection_of_the_audit_trail_back_and_says_so(tmp_path: Path) -> None:
     a_command("migrate", environment=own_environment(tmp_path), folder=tmp_path)
     with closing(sqlite3.connect(tmp_path / "data" / "companion.sqlite3")) as file:
