@@ -46,7 +46,7 @@ def list_keys(slug: str | None) -> None:
 
     with plain_errors():
         now = database_now()
-        rows = list(api_keys.keys_of(clinics.the_clinic(slug)))
+        rows = list(api_keys.keys_of(clinics.the_clinic(slug, archived=True)))
     for row in rows:
         used = f"{row.last_used_at:%Y-%m-%d %H:%M} UTC" if row.last_used_at else "never used"
         scopes = ",".join(row.scopes) or "all"
@@ -63,6 +63,6 @@ def revoke_key(name: str, slug: str | None) -> None:
     from companion.service.clock import database_now
 
     with plain_errors():
-        clinic = clinics.the_clinic(slug)
+        clinic = clinics.the_clinic(slug, archived=True)
         api_keys.revoke(members.command_line(clinic), api_keys.key_called(clinic, name), now=database_now())
     click.echo(f"The key {name} is revoked: its program can't use the API any more.", err=True)

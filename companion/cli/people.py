@@ -3,14 +3,11 @@
 Only the link goes to standard output, so that a script can read it; all other lines go to standard error.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from companion.cli.refusals import plain_errors
-
-if TYPE_CHECKING:
-    from companion.clinics.models import Member
 
 ROLES: Final = click.Choice(["viewer", "provider", "admin"])
 CLINIC_HELP: Final = "The clinic's slug, if there are several clinics."
@@ -49,7 +46,7 @@ def list_members(slug: str | None) -> None:
     from companion.clinics import clinics, members
 
     with plain_errors():
-        rows = list(members.members_of(clinics.the_clinic(slug)))
+        rows = list(members.members_of(clinics.the_clinic(slug, archived=True)))
     for row in rows:
         click.echo(f"{row.user.email}\t{row.role}\t{'joined' if row.joined_at else 'invited'}")
 
@@ -60,11 +57,11 @@ def list_members(slug: str | None) -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def change_role(email: str, role: str, slug: str | None) -> None:
     """Give a member another role."""
-    from companion.clinics import members
+    from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
     with plain_errors():
-        named = _member(email, slug)
+        named = members.the_member(clinics.the_clinic(slug), email)
         changed = members.change_role(members.command_line(named.clinic), named, role, now=database_now())
     click.echo(f"{changed.user.email} is {changed.role} of {changed.clinic.name}.", err=True)
 
@@ -74,11 +71,11 @@ def change_role(email: str, role: str, slug: str | None) -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def remove_member(email: str, slug: str | None) -> None:
     """End a membership. The person's account and other clinics stay."""
-    from companion.clinics import members
+    from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
     with plain_errors():
-        leaving = _member(email, slug)
+        leaving = members.the_member(clinics.the_clinic(slug, archived=True), email)
         members.remove_member(members.command_line(leaving.clinic), leaving, now=database_now())
     click.echo(f"{email} is no longer a member of {leaving.clinic.name}.", err=True)
 
@@ -92,14 +89,7 @@ def sign_out(email: str, slug: str | None) -> None:
     from companion.service.clock import database_now
 
     with plain_errors():
-        clinic = clinics.the_clinic(slug)
+        clinic = clinics.the_clinic(slug, archived=True)
         for named in members.members_called(clinic, email) or [members.the_member(clinic, email)]:
             members.sign_out(members.command_line(clinic), named, now=database_now())
     click.echo(f"All sessions of {email} were ended.", err=True)
-
-
-def _member(email: str, slug: str | None) -> "Member":
-    """Return the clinic's member of this address. Raises Unknown."""
-    from companion.clinics import clinics, members
-
-    return members.the_member(clinics.the_clinic(slug), email)

@@ -28,7 +28,7 @@ def export(id: str, output: Path | None, slug: str | None) -> None:
     from companion.service.clock import database_now
 
     with plain_errors():
-        caller = command_line(clinics.the_clinic(slug))
+        caller = command_line(clinics.the_clinic(slug, archived=True))
         patient = queries.patient_called(caller.clinic, id)
         target = output or Path(f"patient-{patient.pk}.zip")
         with new_file(target) as file:

@@ -28,17 +28,26 @@ def first_clinic(*, now: dt.datetime) -> Clinic:
     return Clinic.objects.get_or_create(slug=FIRST_SLUG, defaults={"name": FIRST_NAME, "created_at": now})[0]
 
 
-def the_clinic(slug: str | None) -> Clinic:
-    """Return the clinic of this slug, or the only clinic. Raises Unknown with a sentence that names the clinics."""
-    clinics = {clinic.slug: clinic for clinic in Clinic.objects.filter(archived_at=None).order_by("slug")}
-    if slug is None and len(clinics) == 1:
-        return next(iter(clinics.values()))
+def the_clinic(slug: str | None, *, archived: bool = False) -> Clinic:
+    """Return the clinic of this slug, or the only clinic in use. Raises Unknown with a sentence that says what to do.
+
+    `archived`: the slug may also be that of an archived clinic, for acts that only read, or shut people out.
+    """
+    clinics = {clinic.slug: clinic for clinic in Clinic.objects.order_by("slug")}
+    in_use = [clinic for clinic in clinics.values() if clinic.archived_at is None]
+    if slug is None and len(in_use) == 1:
+        return in_use[0]
     if not clinics:
         raise Unknown("There is no clinic yet. Run `companion migrate` first.")
+    if slug is None and not in_use:
+        raise Unknown("Every clinic is archived. `companion clinic list` shows them.")
+    named = ", ".join(clinic.slug for clinic in in_use)
     if slug is None:
-        raise Unknown(f"There are several clinics. Choose one by --clinic: {', '.join(clinics)}.")
+        raise Unknown(f"There are several clinics. Choose one by --clinic: {named}.")
     if slug not in clinics:
-        raise Unknown(f"There is no clinic of this slug. There are: {', '.join(clinics)}.")
+        raise Unknown(f"There is no clinic of this slug. There are: {named}.")
+    if clinics[slug].archived_at and not archived:
+        raise Unknown(f"{slug} is archived. `companion clinic archive {slug} --undo` opens it again.")
     return clinics[slug]
 
 

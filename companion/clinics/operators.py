@@ -35,10 +35,10 @@ def add(email: str, *, now: dt.datetime) -> Member:
 
 
 def remove(email: str, *, now: dt.datetime) -> User:
-    """Make the person an ordinary member again. Raises Unknown for a person without an account."""
-    user = accounts.of_address(email).first()
+    """Make the person an ordinary member again. Raises Unknown for a person who is no operator."""
+    user = accounts.of_address(email).filter(is_staff=True).first()
     if user is None:
-        raise Unknown("Nobody has an account of this address. `companion operator list` shows the operators.")
+        raise Unknown("No operator has this address. `companion operator list` shows the operators.")
     with transaction.atomic():
         _set(user, operator=False, more={}, now=now)
         account_mail.operator_removed(user)

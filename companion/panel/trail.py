@@ -44,9 +44,9 @@ def clinic_called(slug: str | None) -> Clinic:
     try:
         removed = uuid.UUID(slug or "")
     except ValueError:
-        return clinics.the_clinic(slug)
+        return clinics.the_clinic(slug, archived=True)
     if Clinic.objects.filter(pk=removed).exists() or not AuditEntry.objects.filter(clinic=removed).exists():
-        return clinics.the_clinic(slug)
+        return clinics.the_clinic(slug, archived=True)
     return Clinic(pk=removed, slug=str(removed))
 
 

@@ -1,0 +1,84 @@
+"""What the person who runs the server can still do with an archived clinic, without opening it again."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from companion.cli.audit import audit
+from companion.cli.keys_of_programs import key
+from companion.cli.patients import patients
+from companion.cli.people import member
+from companion.clinics.api_keys import make_key
+from companion.clinics.models import Clinic, Role
+from companion.planning.archiving import archive
+from tests.builders import NOW, a_clinic, a_member, a_patient
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def linden() -> Clinic:
+    """An archived clinic."""
+    clinic = a_clinic(slug="linden")
+    a_member(clinic, Role.ADMIN, "eva@linden.example")
+    a_member(clinic, Role.VIEWER, "ben@linden.example")
+    make_key(clinic, "Ward system", "provider", now=NOW)
+    a_patient(clinic, external_id="P-1")
+    archive(clinic, now=NOW)
+    return clinic
+
+
+def typed(*said: str) -> Result:
+    command = {"audit": audit, "key": key, "member": member, "patients": patients}[said[0]]
+    return CliRunner().invoke(command, [*said[1:], "--clinic", "linden"])
+
+
+@pytest.mark.usefixtures("linden")
+def test_its_people_and_keys_are_listed_and_shut_out() -> None:
+    done = [typed("member", "sign-out", "ben@linden.example"), typed("member", "remove", "ben@linden.example")]
+    done.append(typed("key", "revoke", "Ward system"))
+
+    assert [each.exit_code for each in done] == [0, 0, 0]
+    assert typed("member", "list").stdout == "eva@linden.example\tadmin\tjoined\n"
+    assert "revoked" in typed("key", "list").stdout
+
+
+@pytest.mark.usefixtures("linden")
+def test_its_audit_trail_is_checked_and_exported_and_a_patient_gets_their_data(tmp_path: Path) -> None:
+    trail, data = str(tmp_path / "trail.csv"), str(tmp_path / "data.zip")
+
+    done = [
+        typed("audit", "verify"),
+        typed("audit", "export", trail),
+        typed("patients", "export", "P-1", "--output", data),
+    ]
+
+    assert [each.exit_code for each in done] == [0, 0, 0]
+    assert "clinic archived" in Path(trail).read_text()
+    assert Path(data).stat().st_size
+
+
+@pytest.mark.usefixtures("linden")
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("member", "add", "new@linden.example"),
+        ("member", "role", "ben@linden.example", "admin"),
+        ("key", "add", "Lab"),
+        ("patients", "erase", "P-1", "--name", "Ana Silva"),
+    ],
+)
+def test_any_other_command_says_that_it_is_archived_and_how_to_open_it(said: tuple[str, ...]) -> None:
+    done = typed(*said)
+
+    assert done.exit_code == 1
+    assert "linden is archived. `companion clinic archive linden --undo` opens it again." in done.stderr
+
+
+@pytest.mark.usefixtures("linden")
+def test_without_a_clinic_in_use_a_command_says_so() -> None:
+    done = CliRunner().invoke(member, ["list"])
+
+    assert done.exit_code == 1
+    assert "Every clinic is archived. `companion clinic list` shows them." in done.stderr
