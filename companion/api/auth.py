@@ -67,7 +67,8 @@ def caller_of(request: HttpRequest) -> Caller:
     """Return the Caller of a key or a session.
 
     Raises AuthenticationError (401) without a valid key or session, NotAllowed for a key that may not be used here,
-    Busy for a key that calls too often, and HttpError 403 if the CSRF token or the sign-in's second step is missing.
+    Busy for a key that calls too often or a person with too many calls at once, and HttpError 403 if the CSRF token or
+    the sign-in's second step is missing.
     """
     header = request.headers.get("Authorization", "")
     caller = _caller_by_key(request, header) if header else _caller_by_session(request)
@@ -100,6 +101,7 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
         raise HttpError(403, "The CSRF token is missing or wrong: send it in the header X-CSRFToken.")
     if is_missing(caller, request.user):
         raise HttpError(403, "Your clinic asks for a second step at the sign-in. Set it up on /accounts/2fa/ first.")
+    limits.hold_of_person(request)
     return caller
 
 

@@ -1,4 +1,4 @@
-"""Limits for programs: calls per minute for each key, and simultaneous calls for each clinic.
+"""Limits for programs: calls per minute for each key, and simultaneous calls for each clinic and person.
 
 The database counts the calls of a key over all web processes. To spare queries, a process reserves a twentieth of the
 minute's calls at a time. So the limit is never exceeded; calls that a process reserved but didn't use are lost.
@@ -17,7 +17,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from companion.clinics.access import Caller
-from companion.service.slots import CALLS, Busy, Slots
+from companion.service.slots import CALLS, PEOPLE, Busy, Owner, Slots
 
 _RESERVE: Final = """
 INSERT INTO api_keyuse (key_id, minute, used) VALUES (%s, %s, %s)
@@ -135,8 +135,18 @@ def admit(request: HttpRequest, caller: Caller, *, now: dt.datetime) -> None:
 
 def hold(request: HttpRequest, slots: Slots, caller: Caller) -> None:
     """Take one of the clinic's slots until the answer has been sent. Raises Busy if no slot is free."""
-    slots.take(caller.clinic.id)
-    _limited(request).releases.append(lambda: slots.give_back(caller.clinic.id))
+    _hold(request, slots, caller.clinic.id)
+
+
+def hold_of_person(request: HttpRequest) -> None:
+    """Take one of the signed-in person's slots until the answer has been sent. Raises Busy if no slot is free."""
+    if request.user.is_authenticated:
+        _hold(request, PEOPLE, request.user.pk)
+
+
+def _hold(request: HttpRequest, slots: Slots, owner: Owner) -> None:
+    slots.take(owner)
+    _limited(request).releases.append(lambda: slots.give_back(owner))
 
 
 def limits(get_response: Answer) -> Answer:

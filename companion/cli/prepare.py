@@ -61,8 +61,8 @@ _NO_DRILLS_DATABASE: Final = (
     "COMPANION_DRILL unset."
 )
 _OF_A_REMOVED_CLINIC: Final = (
-    "The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected, since it was the bot of a clinic that was removed. Unset "
-    "the variable. If another clinic shall use this bot, its admin connects it in Settings."
+    "The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected, since it was the bot of a clinic that was removed. "
+    "Unset the variable. If another clinic shall use this bot, its admin connects it in Settings."
 )
 SANDBOX_BOT_NAME: Final = "Practice bot"
 

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+Owner = uuid.UUID | int
+"""The id of a clinic, or of a person's account."""
+
 
 class Busy(Exception):
     """The owner has reached a limit (HTTP 429). The message is for people."""
@@ -35,10 +38,10 @@ class Slots:
 
     def __init__(self, most: int, sentence: str, altogether: Altogether | None = None) -> None:
         self._most, self._sentence, self._altogether = most, sentence, altogether
-        self._taken: Counter[uuid.UUID] = Counter()
+        self._taken: Counter[Owner] = Counter()
         self._lock = threading.Lock()
 
-    def take(self, owner: uuid.UUID) -> None:
+    def take(self, owner: Owner) -> None:
         """Take a slot. Raises Busy if none is free."""
         with self._lock:
             own, limit = self._taken[owner], self._altogether
@@ -48,7 +51,7 @@ class Slots:
                 raise Busy(limit.sentence)
             self._taken[owner] += 1
 
-    def give_back(self, owner: uuid.UUID) -> None:
+    def give_back(self, owner: Owner) -> None:
         """Give a slot back."""
         with self._lock:
             self._taken[owner] -= 1
@@ -56,7 +59,7 @@ class Slots:
                 del self._taken[owner]
 
     @contextmanager
-    def taken(self, owner: uuid.UUID) -> Iterator[None]:
+    def taken(self, owner: Owner) -> Iterator[None]:
         """Hold a slot while the block runs. Raises Busy if none is free."""
         self.take(owner)
         try:
@@ -72,6 +75,8 @@ CALLS: Final = Slots(
     Altogether(10, 4, _CROWDED),
 )
 """Calls by API keys: of a clinic half of the web service's 16 threads, of all clinics 14, so that pages always open."""
+PEOPLE: Final = Slots(6, "Several of your pages are still being made. Wait a moment, then try again.")
+"""Pages of a signed-in person, and calls with a session. A browser asks a server for six pages at once at most."""
 LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Wait until one of them has ended.")
 """Imports and exports of a clinic, by pages and programs."""
 OUTSIDE: Final = Slots(

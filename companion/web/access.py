@@ -29,7 +29,7 @@ from companion.clinics.second_factors import is_missing
 from companion.patients.former_patients import Merged
 from companion.service.clock import database_now
 from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
-from companion.service.slots import Busy
+from companion.service.slots import PEOPLE, Busy
 from companion.times.walls import zone_info
 from companion.web.account import proof, second_factors
 from companion.web.whole_page import lead_to
@@ -79,7 +79,8 @@ def page(role: Role = Role.VIEWER, *, fresh: bool = False, personal: bool = Fals
                     caller.needs(role)
                     if fresh and not is_fresh(request, now=database_now()):
                         return proof.ask(request)
-                    return view(page_request, *args, **kwargs)
+                    with PEOPLE.taken(page_request.user.pk):
+                        return view(page_request, *args, **kwargs)
                 except (NotAllowed, Unknown, Conflict, Refused, Busy) as refusal:
                     return _refusal_page(page_request, refusal)
                 except (ObjectDoesNotExist, IntegrityError) as error:

@@ -16,12 +16,12 @@ from companion.api.limits import Keys
 from companion.api.models import KeyUse
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import Clinic, Role
-from companion.service.slots import CALLS, LONG, OUTSIDE, Busy, Slots
+from companion.service.slots import CALLS, LONG, OUTSIDE, PEOPLE, Busy, Slots
 from tests.api.calls import PROBLEM, Program
 from tests.builders import NOW, a_clinic, a_patient
 from tests.support.receivers import a_program
 from tests.support.threads import at_once
-from tests.web.signed_in import signed_in
+from tests.web.signed_in import signed_in, words
 from tests.webhooks.stories import a_webhook
 
 pytestmark = pytest.mark.both_databases
@@ -211,6 +211,25 @@ def test_programs_of_several_clinics_leave_calls_to_another_and_threads_to_pages
     assert "The programs of all clinics" in second_at_once.json["detail"]
     assert person.status_code == 200
     assert ours.get("/cohorts").status == 200
+
+
+def test_one_persons_pages_and_calls_leave_threads_to_others(clinic: Clinic) -> None:
+    """Pages that take long, like a search through many messages, would otherwise hold the threads of all clinics."""
+    admin, colleague = signed_in(clinic, Role.ADMIN), signed_in(clinic)
+    person = int(admin.session["_auth_user_id"])
+
+    for _ in range(6):
+        PEOPLE.take(person)
+    refused = [admin.get("/scheduled-messages"), admin.get("/api/scheduler/cohorts")]
+    health, other = admin.get("/api/scheduler/health"), colleague.get("/scheduled-messages")
+    for _ in range(6):
+        PEOPLE.give_back(person)
+    again = [admin.get(path).status_code for path in ("/scheduled-messages", "/api/scheduler/cohorts") * 7]
+
+    assert [(answer.status_code, answer["Retry-After"]) for answer in refused] == [(429, "1")] * 2
+    assert "Several of your pages are still being made." in words(refused[0])
+    assert (health.status_code, other.status_code) == (200, 200)
+    assert again == [200] * 14
 
 
 def test_two_imports_or_exports_of_a_clinic_run_at_once(clinic: Clinic) -> None:

@@ -1,4 +1,4 @@
-"""What the person who runs the server can still do with an archived clinic, without opening it again."""
+"""Commands that the person who runs the server can give for an archived clinic, without opening it again."""
 
 from pathlib import Path
 
