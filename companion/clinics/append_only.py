@@ -63,8 +63,10 @@ _FOUND_ON_POSTGRESQL: Final = """
         AND (t.tgname, t.tgtype) IN (('audit_append_only', 27), ('audit_never_emptied', 34))
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = %(table)s::regclass AND NOT t.tgisinternal
     UNION ALL SELECT rulename, false FROM pg_rewrite WHERE ev_class = %(table)s::regclass
+    UNION ALL SELECT polname, false FROM pg_policy WHERE polrelid = %(table)s::regclass
+    UNION ALL SELECT 'row level security', false FROM pg_class WHERE oid = %(table)s::regclass AND relrowsecurity
 """
-"""Finds each trigger and rule of the table, and whether it is as the product made it.
+"""Finds each trigger, rule and policy of the table, and whether it is as the product made it.
 
 "A": always on; 27: before each row's update or delete; 34: before a truncate.
 """
@@ -210,7 +212,8 @@ def _rights_too_many() -> list[_Right]:
 
 
 def strange() -> list[str]:
-    """The names of triggers and rules on the table that the product did not make. They could keep entries out."""
+    """The names of triggers, rules and policies on the table that the product did not make. They could keep entries out
+    or hide them."""
     own = _ON_POSTGRESQL if _is_postgresql() else _SQLITE
     return sorted(name for name in _present() if name not in own)
 
@@ -232,7 +235,7 @@ def statements_to_make() -> list[str]:
 
 
 def _present() -> dict[str, bool]:
-    """Each trigger and rule of the table, and whether it is as the product made it."""
+    """Each trigger, rule and policy of the table, and whether it is as the product made it."""
     with connection.cursor() as cursor:
         if _is_postgresql():
             cursor.execute(_FOUND_ON_POSTGRESQL, {"body": _BODY, "table": TABLE})

@@ -8,19 +8,24 @@ acts, so that no act waits for another.
 import datetime as dt
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from companion.clinics import seals
 from companion.clinics.models import AuditEntry, Clinic
+from companion.clinics.stored_entries import Stored, read, text_of
 from companion.service import key_ring
 from companion.service.key_ring import Key
 
 _AT_ONCE: Final = 1000
+_LARGEST: Final = 2**62
+"""No chain gets so long. A larger number is no number of ours."""
 rung: Final = threading.Event()
 """Set when entries of this process wait to be chained."""
 
@@ -43,7 +48,17 @@ def ring() -> None:
 
 def waiting() -> list[uuid.UUID]:
     """The clinics with entries that wait to be chained."""
-    return list(AuditEntry.objects.filter(number=None).order_by().values_list("clinic_id", flat=True).distinct())
+    found = AuditEntry.objects.filter(number=None).order_by().values_list(Stored("clinic_id"), flat=True).distinct()
+    return clinics_called(found)
+
+
+def clinics_called(stored: Iterable[object]) -> list[uuid.UUID]:
+    """Return the ids of clinics as the database stores them. An entry without such an id belongs to no clinic."""
+    found = []
+    for id in map(text_of, stored):
+        with suppress(ValueError):
+            found.append(uuid.UUID(id))
+    return found
 
 
 def late(clinic: uuid.UUID | None, *, before: dt.datetime) -> int:
@@ -54,18 +69,22 @@ def late(clinic: uuid.UUID | None, *, before: dt.datetime) -> int:
 
 def head(clinic: uuid.UUID) -> Head | None:
     """The newest entry of the clinic's chain; None if no entry is chained yet."""
-    chained = AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("-number")
-    newest = chained.values_list("number", "hash").first()
-    return Head(newest[0], newest[1]) if newest and newest[0] else None
+    newest = _newest_first(AuditEntry.objects.filter(clinic=clinic)).values_list("number", Stored("hash")).first()
+    return Head(newest[0], text_of(newest[1])) if newest else None
 
 
 def heads() -> dict[uuid.UUID, Head]:
     """The newest entry of each clinic's chain."""
-    chained = AuditEntry.objects.filter(clinic=OuterRef("pk"), number__isnull=False).order_by("-number")
+    chained = _newest_first(AuditEntry.objects.filter(clinic=OuterRef("pk")))
     newest = Clinic.objects.annotate(
-        number=Subquery(chained.values("number")[:1]), hash=Subquery(chained.values("hash")[:1])
+        number=Subquery(chained.values("number")[:1]), hash=Subquery(chained.values(stored=Stored("hash"))[:1])
     ).exclude(number=None)
-    return {id: Head(number, hash) for id, number, hash in newest.values_list("id", "number", "hash")}
+    return {id: Head(number, text_of(hash)) for id, number, hash in newest.values_list("id", "number", "hash")}
+
+
+def _newest_first(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    """Return the chained entries. On SQLite, a number can be a text, which counts as larger than all numbers."""
+    return entries.filter(number__gt=0, number__lt=_LARGEST).order_by("-number")
 
 
 def catch_up(clinic: uuid.UUID) -> None:
@@ -75,16 +94,15 @@ def catch_up(clinic: uuid.UUID) -> None:
     """
     if not AuditEntry.objects.filter(clinic=clinic, number=None).exists():
         return
-    after: uuid.UUID | None = None
     while True:
         with transaction.atomic():
             take_turns(clinic)
-            found = AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id")
-            some = list(found.filter(id__gt=after)[:_AT_ONCE] if after else found[:_AT_ONCE])
-            _chain(clinic, [(entry, key) for entry in some if (key := key_of(entry))])
-        if len(some) < _AT_ONCE:
+            with closing(read(AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id"))) as found:
+                ours = ((entry, key) for entry in found if isinstance(entry, AuditEntry) and (key := key_of(entry)))
+                some = list(islice(ours, _AT_ONCE))
+            chained = _chain(clinic, some)
+        if chained < _AT_ONCE:
             return
-        after = some[-1].id
 
 
 def key_of(entry: AuditEntry) -> Key | None:
@@ -93,18 +111,22 @@ def key_of(entry: AuditEntry) -> Key | None:
     return key if key and seals.same(entry.seal, seals.seal_of(vars(entry), key)) else None
 
 
-def _chain(clinic: uuid.UUID, entries: Sequence[tuple[AuditEntry, Key]]) -> None:
+def _chain(clinic: uuid.UUID, entries: Sequence[tuple[AuditEntry, Key]]) -> int:
+    """Chain these entries, and return how many: none are left out, unless a forged entry has taken the last number."""
     newest = head(clinic)
     number, before = (newest.number, newest.hash) if newest else (0, seals.BEGINNING)
     rows = []
     for entry, key in entries:
         number += 1
+        if number >= _LARGEST:
+            break
         before = seals.link_of(clinic, number, before, entry.seal, key)
         rows.append((number, before, AuditEntry._meta.pk.get_db_prep_value(entry.id, connection)))
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE clinics_auditentry SET number = %s, hash = %s WHERE id = %s AND number IS NULL", rows
         )
+    return len(rows)
 
 
 def take_turns(clinic: uuid.UUID) -> None:

@@ -13,13 +13,15 @@ from typing import Final, NamedTuple
 from companion.clinics import chain, seals
 from companion.clinics.chain import Head
 from companion.clinics.models import AuditEntry
+from companion.clinics.stored_entries import Odd, read
 from companion.service.key_ring import ring
 
 RESTORED: Final = "database restored"
 """The act after which a chain may rightly have lost its end."""
 TAKEN: Final = "taken"
 """The name in that act's changes for the instant at which the copy was taken."""
-_AT_ONCE: Final = 2000
+_SHOWN: Final = 100
+"""The number of characters of a text that are shown."""
 
 
 class State(StrEnum):
@@ -83,6 +85,8 @@ def check(clinic: uuid.UUID, known: Sequence[KnownHead] = ()) -> Verdict:
     for entry, problems in _walk(clinic):
         found += problems
         verdict.entries += 1
+        if isinstance(entry, Odd):
+            continue
         verdict.head = Head(entry.number or 0, entry.hash)
         if entry.number in hashes:
             hashes[entry.number] = entry.hash
@@ -91,30 +95,33 @@ def check(clinic: uuid.UUID, known: Sequence[KnownHead] = ()) -> Verdict:
     return verdict
 
 
-def _walk(clinic: uuid.UUID) -> Iterator[tuple[AuditEntry, list[Wrong]]]:
+def _walk(clinic: uuid.UUID) -> Iterator[tuple[AuditEntry | Odd, list[Wrong]]]:
     """Each entry of the chain with what is wrong with it."""
     number, before = 0, seals.BEGINNING
-    chained = AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("number")
-    for entry in chained.iterator(chunk_size=_AT_ONCE):
-        own = entry.number or 0
+    for entry in read(AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("number")):
+        if entry.number is None:
+            yield entry, [_stranger(entry)]
+            continue
+        own = entry.number
         problems = []
         if own > number + 1:
             problems.append(Wrong(number + 1, own - 1, "missing. Somebody removed them."))
         elif own <= number:
             problems.append(Wrong(own, own, "inserted. The chain has more than one entry with this number."))
-        follows = own == number + 1
-        if wrong := _judge(entry, before if follows else None):
+        if wrong := _judge(entry, own, before if own == number + 1 else None):
             problems.append(wrong)
         number, before = own, entry.hash
         yield entry, problems
 
 
-def _judge(entry: AuditEntry, before: str | None) -> Wrong | None:
-    """Return what is wrong with this entry. `before`: the hash of the entry before it; None: it is missing."""
-    own = entry.number or 0
+def _judge(entry: AuditEntry | Odd, own: int, before: str | None) -> Wrong | None:
+    """Return what is wrong with the entry at number `own`. `before`: the hash of the entry before it; None: missing."""
+    if isinstance(entry, Odd):
+        return Wrong(own, own, f"changed. This is now {_named(entry)}.")
     key = ring().called(entry.key_id)
     if key is None:
-        return Wrong(own, own, f"sealed by the secret key {entry.key_id}, which is not known here.", key=entry.key_id)
+        name = printable(entry.key_id)
+        return Wrong(own, own, f"sealed by the secret key {name}, which is not known here.", key=name)
     if not seals.same(entry.seal, seals.seal_of(vars(entry), key)):
         return Wrong(own, own, f"changed. This is now {_named(entry)}.")
     if before is None:
@@ -125,21 +132,33 @@ def _judge(entry: AuditEntry, before: str | None) -> Wrong | None:
     return None
 
 
-def _named(entry: AuditEntry) -> str:
-    return f"“{entry.action}” of {entry.at:%Y-%m-%d %H:%M:%S} UTC, id {entry.id}"
+def _named(entry: AuditEntry | Odd) -> str:
+    if isinstance(entry, Odd):
+        return f"an entry in a form in which this product stores none, id {printable(entry.id)}"
+    return f"“{printable(entry.action)}” of {entry.at:%Y-%m-%d %H:%M:%S} UTC, id {entry.id}"
+
+
+def printable(text: str) -> str:
+    """Return a text from an untrusted trail so that it fits on a line and can't change what a terminal shows."""
+    shown = text if text.isprintable() else ascii(text)
+    return f"{shown[:_SHOWN]}…" if len(shown) > _SHOWN else shown
 
 
 def _strangers(clinic: uuid.UUID) -> list[Wrong]:
     """Entries that can't get into the chain, because the product did not make them as they are."""
-    left = AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id")
-    return [
-        Wrong(0, 0, f"Not made by this product: {_named(entry)}. {_why(entry)}", key=_unknown_key(entry))
-        for entry in left.iterator()
-    ]
+    return [_stranger(entry) for entry in read(AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id"))]
+
+
+def _stranger(entry: AuditEntry | Odd) -> Wrong:
+    if isinstance(entry, Odd):
+        return Wrong(0, 0, f"Not made by this product: {_named(entry)}.")
+    if chain.key_of(entry):
+        return Wrong(0, 0, f"Not in the chain, since a forged entry has taken the last number: {_named(entry)}.")
+    return Wrong(0, 0, f"Not made by this product: {_named(entry)}. {_why(entry)}", key=_unknown_key(entry))
 
 
 def _unknown_key(entry: AuditEntry) -> str:
-    return entry.key_id if entry.seal and not ring().called(entry.key_id) else ""
+    return printable(entry.key_id) if entry.seal and not ring().called(entry.key_id) else ""
 
 
 def _why(entry: AuditEntry) -> str:
@@ -187,8 +206,9 @@ class _Restore(NamedTuple):
 
 def _restores(clinic: uuid.UUID) -> list[_Restore]:
     """List the restores that sealed entries record."""
-    found = AuditEntry.objects.filter(clinic=clinic, action=RESTORED).order_by("id")
-    ours = [entry for entry in found if TAKEN in entry.changes and chain.key_of(entry)]
+    found = read(AuditEntry.objects.filter(clinic=clinic, action=RESTORED).order_by("id"))
+    sealed = [entry for entry in found if isinstance(entry, AuditEntry) and chain.key_of(entry)]
+    ours = [entry for entry in sealed if TAKEN in entry.changes]
     return [_Restore(dt.datetime.fromisoformat(str(entry.changes[TAKEN][1])), entry.at) for entry in ours]
 
 

@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from companion.clinics import audit
 from companion.clinics.models import Clinic
+from companion.clinics.stored_entries import readable
 from companion.service.key_ring import ring
 
 _Row = TypeVar("_Row", bound=Model)
@@ -80,5 +81,5 @@ def changes(
         found = found.filter(at__gte=since)
     return [
         Change(entry.actor_kind, entry.actor_name, entry.at, entry.action)
-        for entry in found.order_by("-at", "-id")[:most]
+        for entry in readable(found.order_by("-at", "-id")[:most])
     ]

@@ -14,13 +14,13 @@ from django.db.models import Q, QuerySet
 from companion.clinics import audit, chain, clinics
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.clinics.stored_entries import readable
 from companion.clinics.trail_shape import COLUMNS, plain
 from companion.listener.models import Conversation, Media
 from companion.schedules.models import Message
 
 Format = Literal["csv", "ndjson"]
 TYPES: Final[dict[Format, str]] = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
-_AT_ONCE: Final = 2000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -74,7 +74,7 @@ def export(caller: Caller, wanted: Wanted, form: Format, *, now: dt.datetime) ->
     """The entries as CSV or NDJSON, the oldest first. The export is itself an entry."""
     caller.needs(Role.ADMIN)
     audit.record_reading(caller, "audit trail exported", "clinic", caller.clinic.pk, now=now)
-    rows = entries(caller, wanted).reverse().iterator(chunk_size=_AT_ONCE)
+    rows = readable(entries(caller, wanted).reverse())
     return _csv(rows) if form == "csv" else (f"{json.dumps(plain(row), ensure_ascii=False)}\n" for row in rows)
 
 

@@ -13,10 +13,11 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Q
 
-from companion.clinics import append_only, chain_check, clinics
+from companion.clinics import append_only, chain, chain_check, clinics
 from companion.clinics.chain import Head
-from companion.clinics.chain_check import KnownHead, State, Verdict
+from companion.clinics.chain_check import KnownHead, State, Verdict, printable
 from companion.clinics.models import AuditEntry, Clinic
+from companion.clinics.stored_entries import Stored
 from companion.journal import folder
 from companion.journal.entries import Chained
 from companion.panel.models import TrailHead
@@ -73,10 +74,11 @@ def _name_of_removed(clinic: uuid.UUID) -> str:
 
 
 def _rule() -> list[Report]:
-    """Report triggers that are missing, rights that are too many, and rules that could keep entries out."""
+    """Report triggers that are missing, rights that are too many, and rules that could keep out or hide entries."""
     found = [f"{words[0].upper()}{words[1:]}." for words in append_only.missing()]
     found += [
-        f"{name} is no trigger or rule of this product. It could keep entries out of the trail."
+        f"{printable(name)} is no trigger, rule or policy of this product. It could keep entries out of the trail, or "
+        "hide them."
         for name in append_only.strange()
     ]
     if not found:
@@ -100,7 +102,7 @@ def _known(folders: Sequence[Path]) -> dict[uuid.UUID, list[KnownHead]]:
 def _names(known: dict[uuid.UUID, list[KnownHead]]) -> dict[uuid.UUID, str]:
     """The clinics that have or had a trail. A removed clinic is named by its id."""
     names = dict(Clinic.objects.order_by("slug").values_list("id", "slug"))
-    ever = AuditEntry.objects.order_by().values_list("clinic_id", flat=True).distinct()
+    ever = chain.clinics_called(AuditEntry.objects.order_by().values_list(Stored("clinic_id"), flat=True).distinct())
     return names | {clinic: _name_of_removed(clinic) for clinic in [*ever, *known] if clinic not in names}
 
 
@@ -110,4 +112,6 @@ def _report(name: str, verdict: Verdict) -> Report:
     lines = [*verdict.notes, *(str(wrong) for wrong in verdict.wrong[:_MOST])]
     if len(verdict.wrong) > _MOST:
         lines.append(f"and {len(verdict.wrong) - _MOST} more.")
-    return Report(verdict.state, f"{name}: the audit trail {_SAYS[verdict.state]} ({entries}).{newest}", lines)
+    return Report(
+        verdict.state, f"{printable(name)}: the audit trail {_SAYS[verdict.state]} ({entries}).{newest}", lines
+    )

@@ -13,6 +13,7 @@ from django.db.models import Q
 from companion.clinics import audit, chain, seals
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Role
+from companion.clinics.stored_entries import readable
 from companion.clinics.trail_shape import plain
 from companion.delivery import following
 from companion.listener.models import Reply
@@ -89,9 +90,10 @@ def _entries(message: Message, schedule: Schedule | None) -> list[dict[str, obje
     if message.patient:
         # A consent that was noted before a merge has the id of the patient's former row.
         about |= Q(subject_id__in=_ids_of(message.patient), action__startswith="consent ")
-    rows = list(AuditEntry.objects.filter(about, clinic=message.clinic_id, number__isnull=False).order_by("number"))
+    chained = AuditEntry.objects.filter(clinic=message.clinic_id, number__isnull=False)
+    rows = list(readable(chained.filter(about).order_by("number")))
     numbers = [(row.number or 0) - 1 for row in rows]
-    hashes = dict(AuditEntry.objects.filter(clinic=message.clinic_id, number__in=numbers).values_list("number", "hash"))
+    hashes = {row.number: row.hash for row in readable(chained.filter(number__in=numbers))}
     return [
         plain(row) | {"before": hashes.get(number, seals.BEGINNING)} for row, number in zip(rows, numbers, strict=True)
     ]

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from companion.clinics import seals
 from companion.clinics.models import AuditEntry
 from companion.clinics.refusals import Conflict
+from companion.clinics.stored_entries import readable
 from companion.rights.evidence import written
 from companion.rights.evidence_page import BEGIN, END, page_of
 from companion.service.key_ring import Key, ring
@@ -40,12 +41,15 @@ def check(file: Path) -> list[str]:
 
 
 def _read(file: Path) -> str:
-    if file.stat().st_size > _LARGEST:
-        raise Conflict(_NO_PACKET)
+    # A pipe has no size, so the size of what is read counts.
+    with file.open("rb") as source:
+        data = source.read(_LARGEST + 1)
     try:
-        return file.read_bytes().decode()
+        if len(data) <= _LARGEST:
+            return data.decode()
     except UnicodeDecodeError:
-        raise Conflict(_NO_PACKET) from None
+        pass
+    raise Conflict(_NO_PACKET)
 
 
 class _Sealed(NamedTuple):
@@ -64,7 +68,7 @@ def _sealed(page: str) -> _Sealed:
     except (ValueError, RecursionError):
         inside = None
     match inside:
-        case {"content": dict(content), "key": str(key), "seal": str(seal)} if seal.isascii():
+        case {"content": dict(content), "key": str(key), "seal": str(seal)} if seal.isascii() and key.isalnum():
             return _Sealed(content, key, seal)
         case _:
             raise Conflict(_NO_PACKET)
@@ -77,7 +81,7 @@ def _entries(content: dict[str, object]) -> list[str]:
         raise Conflict(_NO_PACKET)
     id = uuid.UUID(str(clinic["id"]))
     numbers = [entry["number"] for entry in entries]
-    here = dict(AuditEntry.objects.filter(clinic=id, number__in=numbers).values_list("number", "hash"))
+    here = {row.number: row.hash for row in readable(AuditEntry.objects.filter(clinic=id, number__in=numbers))}
     wrong, lacking = [], ""
     for entry in entries:
         number, key = entry["number"], ring().called(str(entry["key_id"]))

@@ -13,6 +13,7 @@ from typing import Final
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Role
+from companion.clinics.stored_entries import readable
 from companion.delivery import payload
 from companion.listener import media
 from companion.listener.file_types import SUFFIXES
@@ -206,7 +207,7 @@ def _audit(patient: Patient, messages: Sequence[Message]) -> list[to.AuditEntryS
     schedules = own_rows.schedules_of_nobody_else(patient).values_list("pk", flat=True)
     entries: list[AuditEntry] = []
     for ids in _portions([*subjects, *schedules]):
-        entries += AuditEntry.objects.filter(clinic=patient.clinic_id, subject_id__in=ids)
+        entries += readable(AuditEntry.objects.filter(clinic=patient.clinic_id, subject_id__in=ids))
     return [
         to.AuditEntryShape(
             at=entry.at,

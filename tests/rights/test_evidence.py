@@ -191,7 +191,15 @@ def test_an_entry_whose_key_is_lost_is_not_called_changed(message: Message, tmp_
     assert "doesn't follow from its values" not in after.output
 
 
-@pytest.mark.parametrize("inside", [b"\xff<html>", b'<script type="application/json" id="packet">[]'])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b"\xff<html>",
+        b'<script type="application/json" id="packet">[]',
+        # A terminal would clear its screen and show the rest alone.
+        b'<script type="application/json" id="packet">{"content": {}, "key": "\\u001b[2JWell", "seal": ""}</script>',
+    ],
+)
 def test_any_other_file_is_no_packet(tmp_path: Path, inside: bytes) -> None:
     other = tmp_path / "other.html"
     other.write_bytes(inside)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from companion.api.limits import hold
 from companion.clinics.models import Role
+from companion.clinics.stored_entries import readable
 from companion.panel import trail
 from companion.panel.trail import Wanted
 from companion.service.clock import database_now
@@ -32,7 +33,7 @@ def index(request: PageRequest) -> HttpResponse:
     below = whole_number(request.GET.get("below", ""), digits=15)
     if below is not None:
         entries = entries.filter(number__lt=below)
-    rows = list(entries[: PAGE_SIZE + 1])
+    rows = list(readable(entries[: PAGE_SIZE + 1]))
     query = request.GET.copy()
     query.pop("below", None)
     context = {

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from companion.clinics import audit
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
+from companion.clinics.stored_entries import readable
 from companion.clinics.versions import hold
 from companion.delivery import following
 from companion.listener import readings
@@ -58,7 +59,7 @@ def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 
 def _context(message: Message, now: dt.datetime) -> dict[str, object]:
     (facts,) = shown([message])
-    entries = audit.acts_on(message.clinic, message.id).order_by("at")
+    entries = readable(audit.acts_on(message.clinic, message.id).order_by("at"))
     attempts = queries.attempts(message)
     return {
         "now": now,

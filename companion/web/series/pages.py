@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics import audit
 from companion.clinics.models import Role
 from companion.clinics.refusals import Unknown
+from companion.clinics.stored_entries import readable
 from companion.listener import readings
 from companion.planning import drafts, edit, taking_back
 from companion.planning import series as planned
@@ -110,7 +111,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
         "rows": latest,
-        "history": audit.acts_on(clinic, schedule.id).order_by("-at")[:20],
+        "history": list(readable(audit.acts_on(clinic, schedule.id).order_by("-at")[:20])),
         "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
         "over": schedule.state in (State.ENDED, State.CANCELLED),
     }
