@@ -18,7 +18,7 @@ from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
 from companion.service import slots
-from tests.support import chromium, flushing, session, shares, static_files
+from tests.support import chromium, flushing, quick_passwords, session, shares, static_files
 
 if TYPE_CHECKING:
     from companion.clinics.models import Clinic
@@ -41,6 +41,7 @@ if session.on_postgresql():
 flushing.allow(connections["default"])
 flushing.make_no_permissions()
 django_settings.MIDDLEWARE = static_files.instead(django_settings.MIDDLEWARE)
+django_settings.PASSWORD_HASHERS = quick_passwords.instead(django_settings.PASSWORD_HASHERS)
 
 # On a slow machine, Linux resets connections beyond those that may wait for a server.
 WSGIServer.request_queue_size = 100

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from companion.clinics.sign_in_links import operators_link
+from companion.config import settings as product
 from tests.builders import NOW, a_clinic
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, is_in, session_of, sign_in
 from tests.web.signed_in import words
@@ -28,7 +29,8 @@ def _hours_old(client: Client, hours: float) -> None:
     aged(client, began=time.time() - hours * 3600)
 
 
-def test_a_password_is_hashed_by_argon2_also_if_it_was_hashed_otherwise_before() -> None:
+def test_a_password_is_hashed_by_argon2_also_if_it_was_hashed_otherwise_before(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = product.PASSWORD_HASHERS
     member = a_person(a_clinic())
     member.user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000)
     member.user.save()
