@@ -41,11 +41,11 @@ class Webhook(models.Model):
     closed_at = models.DateTimeField(null=True)
     """The instant at which the receiver answered 410. Since then no new events are noted for it."""
     failures = models.PositiveSmallIntegerField(default=0)
-    """The number of calls in a row that the receiver did not answer, or could not handle at the time."""
+    """The number of calls in a row that the receiver did not accept."""
     is_slow = models.BooleanField(default=False, db_default=False)
     """True if it answered a call of its last turn slowly, or not within this time (turn.py)."""
     rests_until = models.DateTimeField(null=True)
-    """The instant until which it is not called, because its last call failed."""
+    """The instant until which it is not called, because it did not answer the last call, or could not handle it."""
     held_by = models.UUIDField(null=True)
     held_until = models.DateTimeField(null=True)
     """`held_by` is the turn that calls it now, and `held_until` the instant until which no other process may call it

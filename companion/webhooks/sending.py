@@ -111,7 +111,7 @@ def tidy(*, now: dt.datetime) -> None:
     """Delete old deliveries, and give up deliveries that a failing receiver has not accepted within a day."""
     deliveries.drop_old(now=now)
     waited = Delivery.objects.filter(next_try_at__lte=now, since__lt=now - turn.TRIED_FOR, webhook__closed_at=None)
-    waited.filter(Q(tries__gt=0) | Q(webhook__failures__gt=0)).update(next_try_at=None, error=GIVEN_UP)
+    waited.filter(Q(tries__gt=0) | Q(webhook__rests_until__isnull=False)).update(next_try_at=None, error=GIVEN_UP)
 
 
 def _run(stop: threading.Event) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Least
 
 from companion.service.clock import database_now
 from companion.webhooks import payload, signing, webhooks
@@ -42,6 +43,8 @@ FIRST_REST, LONGEST_REST = 5.0, 300.0
 """The seconds for which a receiver is left alone after a failed call, and the longest such rest. Each rest is twice the
 rest before.
 """
+MOST_FAILURES: Final = 1000
+"""More failed calls in a row are not counted."""
 _AT_ONCE: Final = 50
 _DIGITS: Final = 15
 """The largest number of digits in a number of seconds. A longer number is ignored."""
@@ -159,6 +162,8 @@ class _Turn:
             return False
         if answer.code is not None and answer.code < 500 and answer.code not in _BUSY:
             # The receiver works, but doesn't accept this event. Go on with other events.
+            _count_failure(self.webhook.pk, rests_until=None)
+            self.webhook.failures += 1
             return True
         _rest(self.webhook.pk, now, wanted_pause(answer, now))
         return False
@@ -203,5 +208,8 @@ def _rest(id: uuid.UUID, now: dt.datetime, wanted: float) -> None:
     """Leave the receiver alone for a while after a failed call, at least for the `wanted` seconds."""
     failures = Webhook.objects.values_list("failures", flat=True).filter(pk=id).first() or 0
     rest = max(min(FIRST_REST * 2.0 ** min(failures, 10), LONGEST_REST), wanted)
-    until = now + dt.timedelta(seconds=rest)
-    Webhook.objects.filter(pk=id).update(failures=min(failures + 1, 1000), rests_until=until)
+    _count_failure(id, rests_until=now + dt.timedelta(seconds=rest))
+
+
+def _count_failure(id: uuid.UUID, *, rests_until: dt.datetime | None) -> None:
+    Webhook.objects.filter(pk=id).update(failures=Least(F("failures") + 1, MOST_FAILURES), rests_until=rests_until)

@@ -308,16 +308,17 @@ def test_a_cry_for_help_is_told_without_a_name_and_the_next_one_again() -> None:
     assert {runbook.name_of(alert.cause) for alert in Alert.objects.all()} == {"urgent_help"}
 
 
-@pytest.mark.parametrize("status", [410, 503])
+@pytest.mark.parametrize("status", [301, 401, 404, 410, 503])
 def test_admins_hear_of_a_webhook_that_takes_no_calls_and_that_it_does_again(status: int) -> None:
     clinic, other = a_clinic(), a_clinic()
     with a_receiver() as hook:
         webhook, _ = a_webhook(clinic, hook, [Happening.ENROLMENT])
         outbox.tell(clinic.pk, Happening.ENROLMENT, [Event(clinic.pk)] * 2, now=NOW)
         hook.status, at = status, NOW
-        while Webhook.objects.filter(closed_at=None, failures__lt=webhooks.UNANSWERED).exists():
+        for _ in range(20):
             sent_off(webhook, now=at)
             at += dt.timedelta(hours=2)
+        shown = signed_in(clinic, Role.ADMIN).get(f"/settings/webhooks/{webhook.pk}")
         wrong = alerts.all_wrong(clinic, now=NOW)
         well = alerts.all_wrong(other, now=NOW)
 
@@ -325,6 +326,8 @@ def test_admins_hear_of_a_webhook_that_takes_no_calls_and_that_it_does_again(sta
         webhooks.reopen(a_caller(clinic, Role.ADMIN), webhook, now=at)
 
     assert [problem.cause for problem in wrong if problem not in well] == [runbook.WEBHOOK]
+    said = {410: "it answered 410", 503: "Doesn't answer"}.get(status, "Refuses events")
+    assert said in words(shown)
     assert [problem for problem in alerts.all_wrong(clinic, now=NOW) if problem.cause == runbook.WEBHOOK] == []
 
 
