@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 
 from companion.clinics import audit, resealing
 from companion.clinics.members import command_line
@@ -62,11 +63,11 @@ def use(key_id: str, *, now: dt.datetime) -> None:
         )
     changes = audit.differences({"key in use": ring().in_use.id}, {"key in use": key_id})
     others = [secret for secret in keys_in(file.read_text()) if secret != key.secret]
-    # The use is recorded first. If the process is killed before the file is written, no harm is done: the services
-    # know the recorded key.
+    # The use is recorded first, so that no key is in use without an entry. If the process is killed before the file is
+    # written, no harm is done: the services know the recorded key.
     key_ring.note_use(key_id)
-    write(file, [key.secret, *others])
     _record(f"secret key {key_id} put in use", now, changes)
+    write(file, [key.secret, *others])
 
 
 def check_none_missing(*, but: str = "") -> None:
@@ -112,8 +113,9 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
             f"The key {key_id} is still needed by {counted(wanting)}. `companion keys rotate` seals values with the "
             f"key in use; entries of the audit trail always need the key of their time."
         )
-    UsedKey.objects.filter(pk=key_id).delete()
-    _record(f"secret key {key_id} dropped", now, audit.differences({"known key": key_id}, {}))
+    with transaction.atomic():
+        UsedKey.objects.filter(pk=key_id).delete()
+        _record(f"secret key {key_id} dropped", now, audit.differences({"known key": key_id}, {}))
     if not known:
         return ""
     if not settings.SECRET_KEYS_FILE_IS_OURS:
@@ -158,5 +160,6 @@ def _ids(found: object) -> list[object]:
 
 def _record(action: str, now: dt.datetime, changes: audit.Changes) -> None:
     key_ring.note_use(ring().in_use.id)
-    for clinic in Clinic.objects.order_by("id"):
-        audit.record(command_line(clinic), action, "secret_key", None, now=now, changes=changes)
+    with transaction.atomic():
+        for clinic in Clinic.objects.order_by("id"):
+            audit.record(command_line(clinic), action, "secret_key", None, now=now, changes=changes)

@@ -7,6 +7,8 @@ import sys
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyrage
@@ -220,6 +222,36 @@ def test_the_commands_change_the_data_folder_s_key_step_by_step(
     assert former.endswith("needed by: clinics.AuditEntry 2")
     assert {key_id(secret) for secret in file.read_text().split()} == {before, after}
     assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.one_database
+@pytest.mark.skipif(session.on_postgresql(), reason="the trigger is SQLite's")
+def test_no_key_is_used_or_dropped_if_the_audit_trail_can_not_record_it(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    a_clinic()
+    place = with_a_key_file(product_environment, tmp_path)
+    file = Path(place.environment["COMPANION_DATA_DIR"]) / "secret_key"
+    new = place.run("keys", "new").split()[2]
+    before, used = file.read_text(), set(UsedKey.objects.values_list("id", flat=True))
+
+    with refusing_entries():
+        use, drop = place.tried("keys", "use", new), place.tried("keys", "drop", new)
+
+    assert (use.returncode, drop.returncode) == (1, 1)
+    assert file.read_text() == before
+    assert set(UsedKey.objects.values_list("id", flat=True)) == used | {new}
+
+
+@contextmanager
+def refusing_entries() -> Iterator[None]:
+    """The database takes no entry of the audit trail."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TRIGGER full BEFORE INSERT ON clinics_auditentry BEGIN SELECT RAISE(ABORT, 'full'); END")
+        try:
+            yield
+        finally:
+            cursor.execute("DROP TRIGGER full")
 
 
 def with_a_key_file(environment: dict[str, str], folder: Path) -> Place:
