@@ -23,6 +23,8 @@ from companion.service.wake import ring
 WORDING: Final = "2026-1"
 """The version of the question (listener/words.py); raise it whenever the meaning of the question changes."""
 
+_CHATS_AT_ONCE: Final = 200
+
 
 def of_chat(clinic: Clinic, telegram_id: int) -> list[Patient]:
     """Lock and return the patients who are reached in this chat, several for a caregiver's chat. Needs a
@@ -69,10 +71,20 @@ def follow_opt_outs(clinic: Clinic, *, now: dt.datetime) -> None:
     """
     chats_out = OptOut.objects.filter(clinic=clinic, telegram_id__isnull=False).values("telegram_id")
     with transaction.atomic():
+        _recognize(clinic)
         reached = Patient.objects.select_for_update().filter(clinic=clinic, telegram_id__in=chats_out)
         for patient in reached.exclude(consent=Consent.WITHDRAWN).order_by("id"):
             chats.follow_opt_out(patient)
             _save(patient, source=chats.SOURCE, wording="", now=now)
+
+
+def _recognize(clinic: Clinic) -> None:
+    """Recognize chats of patients here in opt-outs that are only a hash, since another clinic erased their patient."""
+    if not OptOut.objects.filter(clinic=clinic, telegram_id=None).exists():
+        return
+    known = list(Patient.objects.filter(clinic=clinic).exclude(telegram_id=None).values_list("telegram_id", flat=True))
+    for first in range(0, len(known), _CHATS_AT_ONCE):
+        opt_outs.stopped_among(clinic, [chat for chat in known[first : first + _CHATS_AT_ONCE] if chat is not None])
 
 
 def note_question(patient: Patient, *, now: dt.datetime) -> None:

@@ -90,6 +90,26 @@ def test_programs_don_t_see_whose_numbers_came_along(before: Clinic) -> None:
     assert a_program(clinic).get(f"/patients/{ana.id}").json["unreachable_code"] == "opted_out"
 
 
+@pytest.mark.both_databases
+def test_the_opt_out_of_an_erased_patient_holds_for_the_next_clinics_patient_in_that_chat() -> None:
+    clinic, other = a_clinic(), a_clinic()
+    bots.connect(clinic, TOKENS[0], "linden_bot", sandbox=True, now=NOW)
+    erased = a_patient(clinic, "Ana Silva", telegram_id=CHAT)
+    consent.withdraw(clinic, CHAT, source="patient: /stop", now=NOW)
+    a_program(clinic, Role.ADMIN).post(f"/patients/{erased.id}/erase", {"name": "Ana Silva"})
+    bots.connect(clinic, TOKENS[1], "birch_bot", sandbox=True, now=NOW + HOUR)
+    ana, ben = (a_patient(other, telegram_id=chat) for chat in (CHAT, CHAT + 1))
+
+    bot = bots.connect(other, TOKENS[0], "linden_bot", sandbox=True, now=NOW + HOUR)
+    consent.follow_opt_outs(other, now=NOW + HOUR)
+    messages = [a_message(patient) for patient in (ana, ben)]
+
+    assert [row.message for row in begun(bot).begun] == [messages[1].pk]
+    messages[0].refresh_from_db()
+    assert messages[0].reason == Reason.OPTED_OUT
+    assert not OptOut.objects.get(clinic=clinic).telegram_id
+
+
 def test_connecting_a_bot_on_the_page_opts_out_the_patients_of_its_stopped_chats(settings: Settings) -> None:
     settings.SANDBOX_ON = True
     clinic = a_clinic()

@@ -130,9 +130,9 @@ def bot(request: PageRequest) -> HttpResponse:
             if settings.SANDBOX_ON:
                 token = make_bot(clinic.name, username)
             bots.connect(clinic, token, username, sandbox=settings.SANDBOX_ON, now=now, by=request.caller)
+            consent.follow_opt_outs(clinic, now=now)
     except Refused as refusal:
         return settings_page(request, {}, refusal=refusal, part="bot")
-    consent.follow_opt_outs(clinic, now=now)
     flash.success(request, f"@{username} is connected.")
     return redirect(f"{reverse('settings')}#bot")
 
