@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-Owner = uuid.UUID | int
-"""The id of a clinic, or of a person's account."""
+Owner = uuid.UUID | int | str
+"""The id or slug of a clinic, or the id of a person's account."""
 
 
 class Busy(Exception):
@@ -85,5 +85,11 @@ OUTSIDE: Final = Slots(
     Altogether(4, 4, "Tests of several clinics wait for an answer. Try again in some seconds."),
 )
 """Tests of a clinic's webhooks, mails and bots by pages. Each waits up to ten seconds for another server."""
+SIGN_INS: Final = Slots(
+    4,
+    "Other people are signing in at this moment, and their sign-in service is slow.",
+    Altogether(6, 2, "People of several clinics are signing in at this moment, and their sign-in services are slow."),
+)
+"""Sign-ins by a clinic's service. Anybody can begin a sign-in, and each waits up to ten seconds for the service."""
 DOWNLOADS: Final = Slots(4, "Other files of this clinic are being fetched just now. Try again in a moment.")
 """Patients' files of a clinic that are being fetched from Telegram, or wait for it."""

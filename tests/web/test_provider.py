@@ -1,5 +1,6 @@
 """People come in by a clinic's own sign-in service: who becomes a member, with which role, and who is turned away."""
 
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from companion.clinics.models import AuditEntry, Clinic, Member, Role
+from companion.service.slots import SIGN_INS
 from tests.builders import NOW, a_clinic
 from tests.web.accounts import a_person, acts_of, is_in
 from tests.web.provider import LOGIN, SUB, a_provider, the_service_says, through_the_service
@@ -202,6 +204,25 @@ def test_a_service_that_is_away_is_said(settings: Settings) -> None:
 
     assert answer.status_code == 502
     assert "Linden staff can't be reached" in words(answer)
+
+
+def test_sign_ins_that_wait_for_a_slow_service_leave_threads_to_others(settings: Settings, issuer: str) -> None:
+    """Anybody can press the button, and each sign-in waits for the service."""
+    a_clinic(slug="linden")
+    a_clinic(slug="birch")
+    settings.OIDC_PROVIDERS = {"linden": a_provider("http://127.0.0.1:9"), "birch": a_provider(issuer)}
+    failed = [Client().get(LOGIN).status_code for _ in range(10)]
+
+    with ExitStack() as waiting:
+        for _ in range(4):
+            waiting.enter_context(SIGN_INS.taken("linden"))
+        refused = [Client().get(LOGIN), Client().get(f"{LOGIN}callback/", {"state": "x", "code": "y"})]
+        elsewhere = Client().get(LOGIN.replace("linden", "birch"))
+
+    assert failed == [502] * 10
+    assert [(answer.status_code, answer["Retry-After"]) for answer in refused] == [(429, "1")] * 2
+    assert "their sign-in service is slow" in words(refused[0])
+    assert elsewhere.status_code == 302
 
 
 def test_a_clinic_without_a_service_has_no_such_address() -> None:

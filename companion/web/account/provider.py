@@ -33,6 +33,7 @@ from companion.clinics.provider_calls import UNREACHABLE, UNREADABLE
 from companion.clinics.provider_file import Provider
 from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused, too_weak
 from companion.service.clock import database_now
+from companion.service.slots import SIGN_INS, Busy
 from companion.web.access import came_from
 from companion.web.account import id_token, proof
 
@@ -245,8 +246,16 @@ def _service(request: HttpRequest, slug: str) -> _Service:
 
 
 def _or_failure_page(request: HttpRequest, slug: str, step: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """Do a step of the protocol; answer 502 if the service can't be reached or breaks the protocol."""
+    """Do a step of the protocol. Answer 502 if the service can't be reached or breaks the protocol.
+
+    Answer 429 if too many sign-ins wait for slow services.
+    """
     try:
-        return step()
+        with SIGN_INS.taken(slug):
+            return step()
+    except Busy as busy:
+        answer = render(request, "account/provider_busy.html", {"sentence": str(busy)}, status=429)
+        answer["Retry-After"] = str(busy.seconds)
+        return answer
     except _BROKEN:
         return render(request, "account/provider_away.html", {"provider": _known(slug)}, status=502)
