@@ -7,6 +7,7 @@ get updates by turns. The offset in the database makes sure that each update is 
 import asyncio
 import datetime as dt
 import random
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -32,6 +33,11 @@ POLL_SECONDS: Final = 25
 """The seconds for which Telegram keeps a poll open while no update comes in."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
+_EARLY_SECONDS: Final = 1.0
+"""An answer without updates that comes sooner is early: the server holds no poll open now, as the Sandbox if it has
+many bots.
+"""
+_AFTER_EARLY: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class Poller:
         """Run until cancelled."""
         while True:
             offset = await self._database.patiently(_offset, self._bot.id)
+            asked_at = time.monotonic()
             try:
                 updates = await get_updates(self._client, self._bot.token, offset, wait=POLL_SECONDS)
             except CallFailed as failure:
@@ -91,6 +98,7 @@ class Poller:
                     self._alone = False
                 await self._wait_after(failure.outcome)
                 continue
+            is_early = not updates and time.monotonic() - asked_at < _EARLY_SECONDS
             if self.trouble:
                 log.info("updates are fetched again", bot=str(self._bot.id))
             self._wait = FIRST_WAIT
@@ -102,6 +110,8 @@ class Poller:
                 # Another process has handled these updates, or all of them had come before. Pause, so that a server
                 # that repeats its answer isn't asked without end.
                 await asyncio.sleep(FIRST_WAIT)
+            elif is_early:
+                await asyncio.sleep(_AFTER_EARLY)
 
     async def _handle_all(self, updates: list[Incoming], offset: int) -> int:
         """Handle updates in their order, and return the new offset."""

@@ -19,6 +19,9 @@ from companion.telegram.limits import UPDATES_KEPT_HOURS
 
 READ_SECONDS: Final = 1.0
 """A waiting poll reads the table at least this often, for updates from other processes."""
+POLLS_AT_ONCE: Final = 6
+MAY_WAIT: Final = threading.BoundedSemaphore(POLLS_AT_ONCE)
+"""The polls that may wait in this process. Each holds a thread of the web service, which serves pages, too."""
 KNOWN_KINDS: Final = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of update that the Sandbox makes."""
 
@@ -57,8 +60,19 @@ def confirm(bot: SandboxBot, offset: int, now: datetime) -> None:
 
 
 def wait_for_updates(bot: SandboxBot, number: int, limit: int, seconds: float) -> list[Json]:
-    """Return the oldest updates as soon as there are any, or none after `seconds`. Raises Refused (409) when another
-    poll has begun, and (401) when the bot is gone."""
+    """Return the oldest updates as soon as there are any, or none after `seconds`; at once if too many polls wait.
+
+    Raises Refused (409) when another poll has begun, and (401) when the bot is gone.
+    """
+    may_wait = MAY_WAIT.acquire(blocking=False)
+    try:
+        return _wait_for_updates(bot, number, limit, seconds if may_wait else 0)
+    finally:
+        if may_wait:
+            MAY_WAIT.release()
+
+
+def _wait_for_updates(bot: SandboxBot, number: int, limit: int, seconds: float) -> list[Json]:
     until = time.monotonic() + seconds
     while True:
         seen = _queued_count

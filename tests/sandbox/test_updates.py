@@ -70,6 +70,22 @@ def test_a_long_poll_answers_as_soon_as_something_comes(live_server: LiveServer)
     assert answered - typed < 5
 
 
+def test_a_poll_beside_many_waiting_polls_is_answered_at_once_with_all_that_came(live_server: LiveServer) -> None:
+    """Each waiting poll holds a thread: with many practice clinics no thread would be left for pages."""
+    bot, token = a_bot()
+    for _ in range(updates.POLLS_AT_ONCE):
+        assert updates.MAY_WAIT.acquire(blocking=False)
+    try:
+        nothing = updates_of(live_server, token, 0, seconds=50)
+        a_started_phone(bot)
+        came = updates_of(live_server, token, 0, seconds=50)
+    finally:
+        updates.MAY_WAIT.release(updates.POLLS_AT_ONCE)
+
+    assert nothing == []
+    assert [text_in(update) for update in came] == ["/start"]
+
+
 def test_a_second_poller_ends_the_first_with_a_conflict(live_server: LiveServer) -> None:
     bot, token = a_bot()
 
@@ -106,8 +122,8 @@ def test_there_is_never_a_webhook(live_server: LiveServer) -> None:
     assert updates_of(live_server, token, 0) == []
 
 
-def updates_of(live_server: LiveServer, token: str, offset: int) -> list[Update]:
-    _, answer = call(live_server.url, token, "getUpdates", query=f"?offset={offset}")
+def updates_of(live_server: LiveServer, token: str, offset: int, seconds: int = 0) -> list[Update]:
+    _, answer = call(live_server.url, token, "getUpdates", query=f"?offset={offset}&timeout={seconds}")
     return [Update.model_validate(update) for update in answer["result"]]
 
 
