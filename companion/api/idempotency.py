@@ -78,6 +78,11 @@ def forget(erased: Erased) -> None:
     IdempotentCall.objects.filter(pk__in=named).update(answer=None)
 
 
+def drop_old(now: dt.datetime) -> None:
+    """Delete the answers of all clinics, and their keys, after the time for which they are kept."""
+    IdempotentCall.objects.filter(created_at__lt=now - KEPT).delete()
+
+
 def read_key(key: str) -> str:
     """Return the header's value. Raises Refused if it is too long, or holds other than visible ASCII characters."""
     if not _KEY.fullmatch(key):

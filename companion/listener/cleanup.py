@@ -1,4 +1,6 @@
-"""Delete old data once an hour: patients' files (media.py), and numbers of messages (clinics/numbers.py)."""
+"""Delete old data once an hour: patients' files (media.py), numbers of messages (clinics/numbers.py), and the old rows
+of rooms above (service/old_rows.py).
+"""
 
 import asyncio
 from typing import Final
@@ -8,6 +10,7 @@ import structlog
 from companion.clinics import numbers
 from companion.listener import media
 from companion.listener.database import Database
+from companion.service import old_rows
 from companion.service.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -25,15 +28,17 @@ class Cleanup:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            await self._database.patiently(_drop_numbers)
+            await self._database.patiently(_drop_rows)
             dropped = await self._database.patiently(_drop_files)
             if dropped:
                 log.info("files from patients were deleted", count=dropped)
             await asyncio.sleep(0 if dropped == AT_ONCE else EVERY_SECONDS)
 
 
-def _drop_numbers() -> None:
-    numbers.drop_old(now=database_now())
+def _drop_rows() -> None:
+    now = database_now()
+    numbers.drop_old(now=now)
+    old_rows.drop(now=now)
 
 
 def _drop_files() -> int:

@@ -1,4 +1,7 @@
-"""Sentences in the members' sessions that the next page is going to show ("Ana Silva was saved.")."""
+"""Sentences and forms in the members' sessions that may name a patient.
+
+The next page is going to show the sentences ("Ana Silva was saved."). A form waits for a proof of identity.
+"""
 
 from typing import Final
 
@@ -13,10 +16,19 @@ _WAITING: Final = SessionStorage.session_key
 
 
 def forget_erased(erased: Erased) -> None:
-    """Delete the sentences that wait for members of the clinic: they may name the erased patient."""
+    """Delete sentences that wait for members of the clinic, since they may name the erased patient, and the forms that
+    do.
+    """
+    # Imported here: only an erasure needs it, and each process imports this file at its start.
+    from companion.web.account.proof import FORM, waiting_form
+
     members = {str(user) for user in Member.objects.filter(clinic=erased.clinic).values_list("user_id", flat=True)}
     for session in Session.objects.iterator(500):
         data = session.get_decoded()
-        if data.get(SESSION_KEY) in members and data.pop(_WAITING, None):
+        if data.get(SESSION_KEY) not in members:
+            continue
+        words = data.pop(_WAITING, None)
+        form = data.pop(FORM) if erased.is_named_in(waiting_form(data)) else None
+        if words or form:
             session.session_data = Session.objects.encode(data)
             session.save(update_fields=["session_data"])

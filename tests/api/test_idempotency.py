@@ -12,6 +12,7 @@ from companion.api.models import IdempotentCall
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.service import old_rows
 from tests.api.calls import Program, a_program
 from tests.api.moments import at_one_moment
 from tests.builders import a_bot, a_caller, a_patient
@@ -116,6 +117,17 @@ def test_a_key_is_free_again_after_a_day(clinic: Clinic, now: dt.datetime) -> No
     once(caller, "k", "POST /x", {}, made, now=now + idempotency.KEPT + SECOND)
 
     assert made.times == 2
+
+
+def test_an_old_answer_goes_although_the_clinics_programs_call_no_more(clinic: Clinic, now: dt.datetime) -> None:
+    made = Made()
+    once(a_caller(clinic), "k", "POST /x", {}, made, now=now)
+
+    old_rows.drop(now=now + idempotency.KEPT)
+    kept = IdempotentCall.objects.count()
+    old_rows.drop(now=now + idempotency.KEPT + SECOND)
+
+    assert (kept, IdempotentCall.objects.count()) == (1, 0)
 
 
 def test_while_the_first_call_runs_the_second_is_told_so(clinic: Clinic, now: dt.datetime) -> None:

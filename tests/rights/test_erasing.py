@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import logging
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from companion.patients import consent
 from companion.patients.models import Patient
 from companion.schedules.models import Attempt, Deletion, Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
+from companion.web.account.proof import waiting_form
 from companion.web.models import Draft
 from tests.api.calls import Program, a_program
 from tests.builders import a_clinic, a_member, a_message, a_patient, a_sent_message
@@ -24,6 +26,7 @@ from tests.rights.dumps import everything_stored
 from tests.rights.patients import CHAT, FORMER_CHAT, a_whole_story
 from tests.support import session
 from tests.support.database_files import bytes_on_disk
+from tests.web.accounts import a_person, aged, sign_in
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +66,20 @@ def test_nothing_of_an_erased_patient_is_left_in_the_database_or_the_log(
     Deletion.objects.all().delete()
     assert found_in(everything_stored()) == []
     assert found_in(caplog.text) == []
+
+
+def test_a_form_that_waits_for_a_proof_forgets_the_erased_patient(clinic: Clinic, admin: Program) -> None:
+    ana, ben = a_patient(clinic, "Ana Silva"), a_patient(clinic, "Ben Silva")
+    browsers = [sign_in(a_person(clinic, Role.ADMIN)) for _ in range(2)]
+    for browser, patient in zip(browsers, (ana, ben), strict=True):
+        aged(browser, began=time.time() - 3600)
+        browser.post(f"/patients/{patient.id}/erase", {"name": patient.name})
+    waiting = [waiting_form(browser.session) for browser in browsers]
+
+    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
+
+    assert "Ana+Silva" in waiting[0]
+    assert [waiting_form(browser.session) for browser in browsers] == ["", waiting[1]]
 
 
 @pytest.mark.both_databases

@@ -42,6 +42,17 @@ def test_a_draft_is_listed_and_opens_as_it_was_typed() -> None:
     assert (kept.text, kept.time, kept.repeat, kept.weekdays) == ("Half a sen", "09:17", "weekly", ("mo", "th"))
 
 
+def test_a_draft_keeps_no_name_that_was_searched_for() -> None:
+    clinic = a_clinic()
+    client = signed_in(clinic)
+
+    draft = _saved(client, clinic, find="Ana Silva")
+    client.post(NEW, typed(a_patient(clinic), draft=str(uuid.uuid4()), find="Ana Silva"))
+
+    assert "Ana Silva" not in draft.values
+    assert not any("Ana Silva" in kept.values for kept in Draft.objects.all())
+
+
 def test_typing_on_changes_the_one_draft() -> None:
     clinic = a_clinic()
     client = signed_in(clinic)

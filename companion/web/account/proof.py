@@ -8,10 +8,11 @@ person left it: by a proof for another page, or for a quarter of an hour.
 import base64
 import datetime as dt
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.reauthentication import stash_and_reauthenticate
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY, stash_and_reauthenticate
 from allauth.account.utils import get_next_redirect_url
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -23,10 +24,12 @@ from django.shortcuts import redirect
 from django.urls import resolve, reverse
 
 from companion.clinics.proofs import BEGAN
-from companion.clinics.sealed import seal, unseal
+from companion.clinics.sealed import CannotOpen, seal, unseal
 from companion.service.clock import database_now
 from companion.web.whole_page import lead_to
 
+FORM: Final = STATE_SESSION_KEY
+"""The session's value with the request that waits."""
 _PURPOSE: Final = "web.proof"
 _WAITS_SECONDS: Final[int] = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 _TOO_OLD: Final = "Your last action waited too long for this confirmation, so nothing was changed. Please do it again."
@@ -36,6 +39,15 @@ def begin(request: HttpRequest, *, now: dt.datetime) -> None:
     """Note in the session when it began, and delete all expired sessions."""
     request.session[BEGAN] = now.timestamp()
     Session.objects.filter(expire_date__lt=now).delete()
+
+
+def waiting_form(session: Mapping[str, Any]) -> str:
+    """Return the request that waits for a proof in a session with these values, as JSON; "" if none waits."""
+    sealed = session.get(FORM, {}).get("state", {}).get("sealed", "")
+    try:
+        return unseal(base64.b64decode(sealed), _PURPOSE)
+    except CannotOpen:
+        return ""
 
 
 def renew(request: HttpRequest) -> None:

@@ -99,7 +99,7 @@ def plan_once(
         # If the button was pressed twice at the same moment, the second request waits here for the first.
         draft = _drafts_of(caller).select_for_update(of=("self",)).select_related("planned").get(id=key)
         if draft.planned:
-            raise PlannedBefore(draft.planned, same=_decoded(draft.values) == typed)
+            raise PlannedBefore(draft.planned, same=_decoded(draft.values) == _without_search(typed))
         planned = plan()
         _drafts_of(caller).filter(id=key).update(planned=planned.schedule, values=_encoded(typed), saved_at=now)
         return planned
@@ -108,6 +108,11 @@ def plan_once(
 def forget_old(caller: Caller, *, now: dt.datetime) -> None:
     """Delete the clinic's drafts that were last saved longer than KEPT_FOR ago."""
     Draft.objects.filter(clinic=caller.clinic, saved_at__lt=now - KEPT_FOR).delete()
+
+
+def drop_old(now: dt.datetime) -> None:
+    """Delete the old drafts of all clinics."""
+    Draft.objects.filter(saved_at__lt=now - KEPT_FOR).delete()
 
 
 def forget_erased(erased: Erased) -> None:
@@ -159,7 +164,12 @@ def _get_or_create(
 
 
 def _encoded(typed: Typed) -> str:
-    return json.dumps(asdict(typed))
+    # The word of a search is no part of the plan. It may be the name of a patient whom nobody chose.
+    return json.dumps(asdict(_without_search(typed)))
+
+
+def _without_search(typed: Typed) -> Typed:
+    return replace(typed, find="")
 
 
 def _decoded(values: str) -> Typed:
