@@ -8,6 +8,16 @@ import click
 from companion.cli.people import CLINIC_HELP, ROLES
 from companion.cli.refusals import plain_errors
 
+_Given = str | tuple[str, ...] | None
+
+
+def _not_empty(_context: click.Context, option: click.Parameter, value: _Given) -> _Given:
+    """Refuse an empty limit, as a script with an unset variable gives it: the key would be without this limit."""
+    given = value if isinstance(value, tuple) else () if value is None else (value,)
+    if not all(each.strip(" ,") for each in given):
+        raise click.BadParameter("Give a value, or leave this option out.", param=option)
+    return value
+
 
 @click.group()
 def key() -> None:
@@ -18,11 +28,17 @@ def key() -> None:
 @click.argument("name")
 @click.option("--role", type=ROLES, default="provider", show_default=True, help="What the program may do.")
 @click.option("--scope", "scopes", multiple=True, help="A part of the API that the key may use; may be repeated.")
-@click.option("--network", "networks", multiple=True, help="A network from which the key may be used; may be repeated.")
-@click.option("--expires", "expires_on", default="", metavar="YYYY-MM-DD", help="The key's last day.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    callback=_not_empty,
+    help="A network from which the key may be used; may be repeated.",
+)
+@click.option("--expires", "expires_on", metavar="YYYY-MM-DD", callback=_not_empty, help="The key's last day.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def add_key(
-    name: str, role: str, scopes: tuple[str, ...], networks: tuple[str, ...], expires_on: str, slug: str | None
+    name: str, role: str, scopes: tuple[str, ...], networks: tuple[str, ...], expires_on: str | None, slug: str | None
 ) -> None:
     """Make an API key and print it. It can't be shown again."""
     from companion.clinics import api_keys, clinics
@@ -31,7 +47,7 @@ def add_key(
 
     with plain_errors():
         clinic = clinics.the_clinic(slug)
-        limits = KeyLimits(scopes, ",".join(networks), expires_on)
+        limits = KeyLimits(scopes, ",".join(networks), expires_on or "")
         row, secret = api_keys.make_key(clinic, name, role, limits, now=database_now())
     click.echo(f"The key {row.name} is {row.role} of {clinic.name}. Store it now: it is not shown again.", err=True)
     click.echo(secret)

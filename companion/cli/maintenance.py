@@ -66,5 +66,5 @@ def _callers(slug: str | None) -> "list[Caller]":
     from companion.clinics.members import command_line
     from companion.clinics.models import Clinic
 
-    wanted = [clinics.the_clinic(slug)] if slug else Clinic.objects.order_by("name", "id")
+    wanted = [clinics.the_clinic(slug)] if slug is not None else Clinic.objects.order_by("name", "id")
     return [command_line(clinic) for clinic in wanted]

@@ -110,7 +110,7 @@ def resume(slug: str | None) -> None:
     from companion.service.clock import database_now
 
     with plain_errors():
-        wanted = [clinics.the_clinic(slug)] if slug else list(Clinic.objects.order_by("name", "id"))
+        wanted = [clinics.the_clinic(slug)] if slug is not None else list(Clinic.objects.order_by("name", "id"))
         resumed = actions.resume_each([command_line(clinic) for clinic in wanted], now=database_now())
     if not resumed:
         raise click.ClickException("Sending isn't paused.")

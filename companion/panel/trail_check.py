@@ -46,7 +46,7 @@ def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] =
     A removed clinic is named by its id. Raises Unknown for the slug of no clinic, and if `last` is given and nobody
     says for which of several clinics.
     """
-    only = (_removed(slug) or clinics.the_clinic(slug, archived=True).pk) if slug or last else None
+    only = (_removed(slug) or clinics.the_clinic(slug, archived=True).pk) if slug is not None or last else None
     known = _known([settings.JOURNAL_DIR, *journals])
     for row in TrailHead.objects.order_by("day"):
         head = KnownHead(Head(row.number, row.hash), f"the hash sent out on {row.day:%Y-%m-%d}")

@@ -77,6 +77,18 @@ def test_a_key_is_made_with_limits_listed_and_revoked() -> None:
     assert "revoked" in typed("key", "list").stdout
 
 
+@pytest.mark.parametrize("limit", ["--network", "--scope", "--expires"])
+@pytest.mark.parametrize("empty", ["", " ", ","])
+def test_an_empty_limit_makes_no_key_without_this_limit(limit: str, empty: str) -> None:
+    """A script whose variable is not set gives an empty value."""
+    a_clinic()
+
+    done = typed("key", "add", "Ward system", limit, empty)
+
+    assert done.exit_code != 0
+    assert not ApiKey.objects.exists()
+
+
 def test_another_clinics_keys_are_neither_listed_nor_revoked() -> None:
     a_clinic(slug="linden")
     a_clinic(slug="birch")
