@@ -1,6 +1,8 @@
 """The frame of every page: the clinic, the navigation, whether sending works, and the practice strip."""
 
+import unicodedata
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import crc32
@@ -112,10 +114,18 @@ class _JoinedClinic(NamedTuple):
 
     id: uuid.UUID
     name: str
+    """The clinic's name; with its slug if another clinic of this person has the same name."""
 
 
 def _clinics(request: HttpRequest) -> list[_JoinedClinic]:
     if not request.user.is_authenticated:
         return []
     joined = memberships(request.user, request.session.get(CAME_BY)).order_by("clinic__name")
-    return [_JoinedClinic(id, name) for id, name in joined.values_list("clinic", "clinic__name")]
+    rows = list(joined.values_list("clinic", "clinic__name", "clinic__slug"))
+    alike = Counter(_read_aloud(name) for _, name, _ in rows)
+    return [_JoinedClinic(id, f"{name} ({slug})" if alike[_read_aloud(name)] > 1 else name) for id, name, slug in rows]
+
+
+def _read_aloud(name: str) -> str:
+    """Return the name without the differences that people overlook."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -139,3 +139,17 @@ def test_a_member_removed_from_the_open_clinic_goes_on_in_the_other_clinic_alone
     assert "First Clinic" not in words(page)
     assert tabs.get(f"/patients/{patient.id}").status_code == 404
     assert tabs.get(f"/api/scheduler/patients/{patient.id}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["First Clinic", "first  clinic", "Ｆirst Clinic"])
+def test_two_clinics_whose_names_look_alike_are_told_apart_in_the_bar(
+    tabs: Client, first: Clinic, second: Clinic, name: str
+) -> None:
+    apart = words(tabs.get("/settings"))
+    Clinic.objects.filter(pk=second.pk).update(name=name)
+
+    alike = words(tabs.get("/settings"))
+
+    assert first.slug not in apart
+    assert alike.count(f"First Clinic ({first.slug})") == 2
+    assert alike.count(f"{' '.join(name.split())} ({second.slug})") == 1
