@@ -17,10 +17,14 @@ Claims = dict[str, object]
 _DROPPED: Final = ("content-length", "transfer-encoding", "content-encoding", "connection", "server", "date")
 
 
+WEAK: Final = "weak"
+"""The name of a key that is too short."""
+
+
 @cache
 def a_key(name: str) -> rsa.RSAPrivateKey:
     """A private key for each name."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return rsa.generate_private_key(public_exponent=65537, key_size=1024 if name == WEAK else 2048)
 
 
 def signed(claims: Claims, *, key: str = "own", algorithm: str = "RS256", **headers: object) -> str:
@@ -29,8 +33,9 @@ def signed(claims: Claims, *, key: str = "own", algorithm: str = "RS256", **head
     return jwt.encode(claims, a_key(key), algorithm=algorithm, headers=told)
 
 
-def _keys() -> list[dict[str, object]]:
-    public = jwt.algorithms.RSAAlgorithm.to_jwk(a_key("own").public_key(), as_dict=True)
+def keys_of(name: str = "own") -> list[dict[str, object]]:
+    """The service's list of keys, which holds this key alone."""
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(a_key(name).public_key(), as_dict=True)
     return [public | {"kid": "k1", "use": "sig", "alg": "RS256"}]
 
 
@@ -41,7 +46,7 @@ class Relay:
     address: str = ""
     token: Callable[[Claims], str] = signed
     """Make the ID token from the claims of the real service."""
-    keys: list[dict[str, object]] = field(default_factory=_keys)
+    keys: list[dict[str, object]] = field(default_factory=keys_of)
     described: Claims = field(default_factory=dict)
     """Values put into the service's description of itself."""
     bodies: dict[str, bytes] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from companion.clinics.models import Clinic
 from tests.web.accounts import is_in
 from tests.web.provider import LOGIN, SUB, a_provider, the_service_says, through_the_service
-from tests.web.relay import Claims, Relay, relaying, signed
+from tests.web.relay import WEAK, Claims, Relay, keys_of, relaying, signed
 from tests.web.signed_in import words
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +62,17 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_forged_or_foreign_token_signs_nobody_in(relay: Relay, kind: str) -> None:
     relay.token = REFUSED[kind]
+    client = Client()
+
+    answer = through_the_service(client)
+
+    assert "The sign-in failed" in words(answer)
+    assert not is_in(client)
+
+
+def test_a_token_signed_by_a_key_that_can_be_broken_signs_nobody_in(relay: Relay) -> None:
+    relay.keys = keys_of(WEAK)
+    relay.token = lambda claims: signed(claims, key=WEAK)
     client = Client()
 
     answer = through_the_service(client)

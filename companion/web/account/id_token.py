@@ -29,7 +29,8 @@ def read(token: str, *, keys_url: str, issuer: str, client_id: str, nonce: str) 
         # The service's name for itself may end with a slash, or not.
         issuer=(issuer.rstrip("/"), f"{issuer.rstrip('/')}/"),
         leeway=LEEWAY_SECONDS,
-        options={"require": list(_NEEDED)},
+        # RSA keys need 2048 bits. PyJWT alone would only warn of a key that can be broken.
+        options={"require": list(_NEEDED), "enforce_minimum_key_length": True},
     )
     if claims.get("azp", client_id) != client_id:
         raise jwt.InvalidAudienceError("the token was made for another program")
