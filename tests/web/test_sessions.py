@@ -124,6 +124,20 @@ def test_the_operator_sets_both_times(settings: Settings) -> None:
     assert (is_in(idle), is_in(old)) == (False, False)
 
 
+def test_with_a_short_time_each_act_keeps_a_session_alive(settings: Settings) -> None:
+    settings.COMPANION = settings.COMPANION.model_copy(update={"idle_minutes": 1})
+    client = sign_in(a_person(a_clinic()))
+
+    kept = []
+    for _ in range(3):
+        _unused_for(client, 0.7)
+        kept.append(is_in(client))
+        # The next act comes 0.7 minutes after this act, if this act was noted.
+        assert session_of(client).last_seen_at > dt.datetime.now(dt.UTC) - dt.timedelta(minutes=0.5)
+
+    assert kept == [True] * 3
+
+
 def test_the_session_of_a_link_ends_like_any_other() -> None:
     member = a_person(a_clinic())
     client = Client()

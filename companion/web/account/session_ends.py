@@ -21,7 +21,8 @@ from companion.service.clock import database_now
 from companion.web.account import evidence
 from companion.web.account.devices import address_of, send_cookie
 
-_NOTED_EVERY: Final = dt.timedelta(minutes=1)
+_SHARE_UNNOTED: Final = 30
+"""A use within this part of the idle time after the last noted use is not noted: a session may end so much early."""
 _OPENED: Final = "X-Opened"
 """The header with which our script says that a person, and not polling, opened a part of a page."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
@@ -58,8 +59,12 @@ def _end_or_note_use(request: HttpRequest, *, now: dt.datetime) -> None:
     why = _why_over(row, request.session.get(BEGAN), now=now)
     if why:
         _end(request, row, why)
-    elif row and now - row.last_seen_at > _NOTED_EVERY and _is_activity(request):
+    elif row and now - row.last_seen_at > _noted_every() and _is_activity(request):
         UserSession.objects.filter(pk=row.pk).update(last_seen_at=now, ip=address_of(request))
+
+
+def _noted_every() -> dt.timedelta:
+    return min(dt.timedelta(minutes=settings.COMPANION.idle_minutes) / _SHARE_UNNOTED, dt.timedelta(minutes=1))
 
 
 def _follow_new_key(request: HttpRequest) -> None:
