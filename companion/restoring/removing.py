@@ -14,11 +14,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
-from django.db.models import QuerySet
 
 from companion.clinics import accounts, audit
 from companion.clinics.members import command_line
-from companion.clinics.models import Bot, Clinic, Member
+from companion.clinics.models import Bot, Clinic
 from companion.clinics.refusals import Conflict
 from companion.delivery.lifecycle import ON_THE_WIRE
 from companion.listener import media
@@ -57,7 +56,9 @@ def export(clinic: Clinic, file: Path, lock: Lock, *, now: dt.datetime) -> int:
 
 
 def remove(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Delete every row of the archived clinic, and the accounts of people who were members of no other clinic.
+    """Delete every row of the archived clinic, and the accounts of people who are members of no other clinic.
+
+    These are also the accounts of former members. Accounts of operators stay.
 
     Raises Conflict while a message is on the wire, or if the clinic is not archived.
     """
@@ -70,14 +71,15 @@ def remove(clinic: Clinic, *, now: dt.datetime) -> None:
         changes = audit.differences(audit.columns(locked, ("slug", "name")), {})
         audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now, changes=changes)
         SandboxBot.objects.filter(telegram_id__in=list(_bots(locked))).delete()
-        leaving = list(_people_of(locked))
-        for person in leaving:
-            # A session's row may hold a sentence for the next page, which may name a patient.
-            accounts.end_sessions(person)
+        people = list(User.objects.filter(memberships__clinic=locked))
         for table in tables():
             # delete() would load all rows and obey PROTECT. The database checks the foreign keys at the commit.
             rows = table.rows(locked)
             rows._raw_delete(rows.db)
+        leaving = list(User.objects.filter(is_staff=False, memberships=None))
+        for person in {*people, *leaving}:
+            # A session's row may hold a sentence for the next page, which may name a patient.
+            accounts.end_sessions(person)
         User.objects.filter(pk__in=[person.pk for person in leaving]).delete()
         old_pages.empty_log_after_commit()
 
@@ -105,9 +107,3 @@ class _Encoder(DjangoJSONEncoder):
 
 def _bots(clinic: Clinic) -> Iterator[int]:
     yield from Bot.objects.filter(clinic=clinic).values_list("telegram_id", flat=True)
-
-
-def _people_of(clinic: Clinic) -> QuerySet[User]:
-    """The people who are in no other clinic, and no operators."""
-    members_elsewhere = Member.objects.exclude(clinic=clinic).values("user")
-    return User.objects.filter(memberships__clinic=clinic, is_staff=False).exclude(pk__in=members_elsewhere)

@@ -1,18 +1,23 @@
-"""Commands that the person who runs the server can give for an archived clinic, without opening it again."""
+"""Commands that can be given for an archived clinic without opening it again, and what its removal leaves of people."""
 
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import Client
 
 from companion.cli.audit import audit
 from companion.cli.keys_of_programs import key
 from companion.cli.patients import patients
 from companion.cli.people import member
 from companion.clinics.api_keys import make_key
-from companion.clinics.models import Clinic, Role
+from companion.clinics.models import Clinic, Member, Role
 from companion.planning.archiving import archive
+from companion.restoring import removing
 from tests.builders import NOW, a_clinic, a_member, a_patient
+from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +79,20 @@ def test_any_other_command_says_that_it_is_archived_and_how_to_open_it(said: tup
 
     assert done.exit_code == 1
     assert "linden is archived. `companion clinic archive linden --undo` opens it again." in done.stderr
+
+
+def test_a_removed_clinic_leaves_no_former_member_and_no_session_that_may_name_its_patients(linden: Clinic) -> None:
+    typed("member", "remove", "ben@linden.example")
+    nora = a_member(birch := a_clinic(slug="birch"), email="nora@birch.example")
+    Member.objects.create(clinic=linden, user=nora.user, role=Role.VIEWER, created_at=NOW, joined_at=NOW)
+    Client().force_login(nora.user)
+    stays = signed_in(birch).session.session_key
+
+    removing.remove(linden, now=NOW)
+
+    assert not User.objects.exclude(memberships__clinic=birch).exists()
+    assert User.objects.filter(username="nora@birch.example").exists()
+    assert [session.session_key for session in Session.objects.all()] == [stays]
 
 
 @pytest.mark.usefixtures("linden")
