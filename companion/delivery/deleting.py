@@ -5,16 +5,18 @@ For 48 hours, Telegram lets a bot delete messages of a private chat, both its me
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.schedules.models import Deletion
+from companion.schedules.models import Attempt, Deletion
 from companion.service.wake import ring
 from companion.telegram.limits import DELETABLE_HOURS
 
 DELETABLE_FOR: Final = dt.timedelta(hours=DELETABLE_HOURS)
+NO_CHAT: Final = 0
+"""The Telegram ID of an Attempt whose chat was erased; no chat has it."""
 _AT_ONCE: Final = 20
 
 
@@ -48,6 +50,15 @@ def ask(clinic: Clinic, messages: Collection[Posted], *, now: dt.datetime) -> in
     if rows:
         ring()
     return len(rows)
+
+
+def ask_if_erased(sent: Mapping[uuid.UUID, Posted]) -> None:
+    """Note those of these messages, by the ids of their Attempts, whose patient was erased before Telegram's answer
+    came.
+    """
+    late = Attempt.objects.filter(pk__in=sent, telegram_id=NO_CHAT).select_related("message__clinic")
+    for attempt in late:
+        ask(attempt.message.clinic, [sent[attempt.pk]], now=sent[attempt.pk].at)
 
 
 def due(clinic: uuid.UUID, *, now: dt.datetime) -> list[Due]:

@@ -51,15 +51,20 @@ ADDRESSED: Final = Q(patient__isnull=False) | Q(telegram_id__isnull=False)
 """Messages that have a recipient. A Message whose patient was erased has none, and can't be sent any more."""
 
 
-def record(records: Sequence[Record]) -> None:
-    """Close Attempts, and end their Messages or give them back."""
+def record(records: Sequence[Record]) -> bool:
+    """Close Attempts, and end their Messages or give them back.
+
+    Return whether some came late, after their Attempts counted as unknown.
+    """
     if not records:
-        return
+        return False
     recorded = store.record(records)
-    if recorded.changed < len(records):
+    late = recorded.changed < len(records)
+    if late:
         store.late_proof(records)
     if recorded.heard:
         _tell_recorded(records)
+    return late
 
 
 def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:

@@ -22,7 +22,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import FormerBot, Mark, OptOut, Role
 from companion.clinics.refusals import Problem, Refused
 from companion.delivery import deleting, lifecycle
-from companion.delivery.deleting import Posted
+from companion.delivery.deleting import NO_CHAT, Posted
 from companion.listener.models import Reply
 from companion.patients import former_patients
 from companion.patients.models import FormerChat, Patient, SyncRun
@@ -34,8 +34,6 @@ from companion.service import old_pages
 
 ERASED: Final = "(erased)"
 """The word that replaces every text."""
-_NO_CHAT: Final = 0
-"""The Telegram ID of an Attempt whose chat was erased; no chat has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def _blank_plans(caller: Caller, patient: Patient, now: dt.datetime) -> None:
 def _blank(messages: QuerySet[Message]) -> int:
     """Remove names, chats and texts, and the buttons, which may contain an answer. Return the number of messages."""
     attempts = Attempt.objects.filter(message__in=messages.values("pk"))
-    attempts.update(text=ERASED, description=None, telegram_id=_NO_CHAT)
+    attempts.update(text=ERASED, description=None, telegram_id=NO_CHAT)
     return messages.update(patient=None, text=ERASED, buttons=None, telegram_id=None, answer_by=None)
 
 

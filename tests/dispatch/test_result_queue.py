@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def a_result(message: Message, attempt: uuid.UUID) -> Result:
     record = Record(message.id, attempt, NOW, AttemptOutcome.SENT, Status.SENT, telegram_message_id=7)
-    return Result(uuid.UUID(int=1), record, None, None)
+    return Result(uuid.UUID(int=1), record, None, None, chat=1)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """After an erasure: the answers of addresses, imports, syncs and repeated calls about the patient."""
 
 import datetime as dt
+import random
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,18 @@ from django.utils.timezone import now as present
 
 from companion.api.models import IdempotentCall
 from companion.clinics.models import Clinic, Role
-from companion.delivery import evidence
+from companion.delivery import evidence, lifecycle
+from companion.delivery.begin import Begun
+from companion.delivery.results import Result, result_of, write_down
 from companion.patients.models import Patient
 from companion.patients.sources import configuration, sync
-from companion.schedules.models import Message, Status
+from companion.schedules.models import Deletion, Message, Status
 from companion.schedules.reasons import Reason
+from companion.telegram.outcomes import Kind, Outcome
 from tests.api.calls import Program, a_program
 from tests.builders import a_bot, a_caller, a_message, a_patient, an_attempt
+from tests.delivery.rounds import begun
+from tests.delivery.steps import LEASE
 from tests.patients.test_importing import imported
 from tests.rights.patients import CHAT
 from tests.web.signed_in import signed_in, words
@@ -109,6 +115,28 @@ def test_the_message_of_an_erased_patient_can_not_be_retried(clinic: Clinic, adm
 
     assert answer.status == 409
     assert "Erased patient" in words(signed_in(clinic).get(f"/scheduled-messages/{failed.id}"))
+
+
+@pytest.mark.both_databases
+def test_a_message_whose_proof_comes_after_the_erasure_is_deleted_from_telegram(clinic: Clinic, admin: Program) -> None:
+    bot, now = a_bot(clinic), present()
+    ana, ben = a_patient(clinic, "Ana Silva", telegram_id=CHAT), a_patient(clinic, "Ben Silva", telegram_id=CHAT + 1)
+    messages = [a_message(patient, due_at=now) for patient in (ana, ben)]
+    on_the_wire = begun(bot, now).begun
+    lifecycle.rescue(now=now + 2 * LEASE, lease=LEASE)
+    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
+
+    write_down([_sent(attempt, number, now) for number, attempt in enumerate(on_the_wire, 70)])
+
+    numbers = {attempt.message: number for number, attempt in enumerate(on_the_wire, 70)}
+    assert {message.status for message in Message.objects.all()} == {Status.SENT}
+    [deletion] = Deletion.objects.all()
+    assert (deletion.chat, deletion.telegram_message_id) == (str(CHAT), numbers[messages[0].pk])
+
+
+def _sent(attempt: Begun, number: int, now: dt.datetime) -> Result:
+    outcome = Outcome(Kind.SENT, message_id=number)
+    return result_of(attempt, outcome, now=now, lease=LEASE, failures=0, dice=random.Random(1))
 
 
 def test_telegram_is_not_asked_for_traces_in_an_erased_chat(clinic: Clinic, admin: Program) -> None:
