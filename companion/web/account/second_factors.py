@@ -68,7 +68,9 @@ class _OnceOnly(forms.Form):
         backoff.begin(context.request, account)
         code: str = super().clean_code()  # type: ignore[misc]  # the other base class of each form has this method
         backoff.succeeded(context.request, account)
-        if not cache.add(f"second-step:{self.user.pk}:{code.strip()}", "taken", _TAKEN_FOR_SECONDS):
+        # allauth accepts a code with any punctuation and spaces in it, so it must count as the same code.
+        plain = "".join(filter(str.isalnum, code)).lower()
+        if not cache.add(f"second-step:{self.user.pk}:{plain}", "taken", _TAKEN_FOR_SECONDS):
             raise forms.ValidationError("This code was used already. Wait for the next code.")
         return code
 
