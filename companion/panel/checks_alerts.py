@@ -45,7 +45,7 @@ def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[Chec
     )
     found = (
         (rows.filter(closed_at__isnull=False).count(), "closed by an answer 410"),
-        (rows.filter(closed_at=None, failures__gt=0).count(), "not answering"),
+        (rows.filter(closed_at=None, failures__gt=0).count(), "not taking calls"),
         (given_up.count(), "calls given up since yesterday"),
     )
     wrong = ", ".join(f"{count:,} {words}" for count, words in found if count)
