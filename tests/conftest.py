@@ -51,6 +51,7 @@ hypothesis.settings.register_profile("companion", deadline=None)
 hypothesis.settings.load_profile("companion")
 
 _FOLDERS_WITH_PROCESSES = {"browser", "cli", "faults", "journeys", "service"}
+_FOLDERS_THAT_WAIT = {"dispatch", "faults", "journeys", "restoring", "sandbox", "service", "webhooks"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +70,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Playwright keeps an event loop running in this thread from its first test on; others' own loops come before.
-    items.sort(key=_in_a_browser)
+    # Tests that wait for processes come first: at the end of a run, when no other test is left, the machine would idle.
+    items.sort(key=lambda item: (_in_a_browser(item), not _waits(item)))
     if config.getoption("share"):
         config.hook.pytest_deselected(items=[item for item in items if not shares.belongs_here(item)])
         items[:] = [item for item in items if shares.belongs_here(item)]
@@ -87,6 +89,11 @@ def _is_quick(item: pytest.Item) -> bool:
     """Return whether `make check` runs this test: no database, no processes, no random examples."""
     alone = not shares.touches_the_database(item) and _FOLDERS_WITH_PROCESSES.isdisjoint(item.path.parts)
     return alone and not hypothesis.is_hypothesis_test(getattr(item, "obj", None))
+
+
+def _waits(item: pytest.Item) -> bool:
+    """Return whether the test waits for processes or servers for most of its time."""
+    return not _FOLDERS_THAT_WAIT.isdisjoint(item.path.parts)
 
 
 def _in_a_browser(item: pytest.Item) -> bool:
