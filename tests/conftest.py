@@ -161,7 +161,7 @@ def no_slot_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def _slots_taken() -> int:
-    return sum(kind._taken.total() for kind in (slots.CALLS, slots.LONG, slots.PEOPLE, slots.SIGN_INS))
+    return sum(kind._taken.total() for kind in (slots.CALLS, slots.LONG, slots.PEOPLE, slots.SIGN_INS, slots.MAILS))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from companion.clinics.ids import new_id
 from companion.clinics.models import Member
 from companion.service import mailing
 from companion.service.mailing import Mail
+from companion.service.slots import MAILS, Busy
 
 log = structlog.stdlib.get_logger(__name__)
 _NOT_YOU: Final = "If this was not you, tell an admin of your clinic."
@@ -125,12 +126,21 @@ def password_changed(user: User) -> None:
 def _tell(user: User, subject: str, body: str) -> None:
     if mailing.possible():
         mail = _mail(user, subject, body)
-        transaction.on_commit(lambda: _send(mail))
+        transaction.on_commit(lambda: _send_in_turn(user, mail))
 
 
 def _mail(user: User, subject: str, body: str) -> Mail:
     name = str(new_id())
     return Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
+
+
+def _send_in_turn(user: User, mail: Mail) -> None:
+    """Send the e-mail, unless two e-mails to this person are on their way: the mail server may be slow."""
+    try:
+        with MAILS.taken(user.pk):
+            _send(mail)
+    except Busy as busy:
+        log.warning("an e-mail about an account was not sent", why=str(busy))
 
 
 def _send(mail: Mail) -> None:

@@ -91,5 +91,7 @@ SIGN_INS: Final = Slots(
     Altogether(6, 2, "People of several clinics are signing in at this moment, and their sign-in services are slow."),
 )
 """Sign-ins by a clinic's service. Anybody can begin a sign-in, and each waits up to ten seconds for the service."""
+MAILS: Final = Slots(2, "two others to this person are on their way")
+"""E-mails about a person's account. Each waits some seconds for a slow mail server, in the thread of its page."""
 DOWNLOADS: Final = Slots(4, "Other files of this clinic are being fetched just now. Try again in a moment.")
 """Patients' files of a clinic that are being fetched from Telegram, or wait for it."""

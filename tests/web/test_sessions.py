@@ -12,6 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from companion.clinics.sign_in_links import operators_link
 from companion.config import settings as product
+from companion.service.slots import MAILS
 from tests.builders import NOW, a_clinic
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, is_in, session_of, sign_in
 from tests.web.signed_in import words
@@ -224,3 +225,19 @@ def test_a_person_is_told_of_a_sign_in_from_a_new_device_only(
     (letter,) = mail.outbox
     assert letter.subject == "A sign-in from a new device"
     assert "by Firefox on Windows, from 127.0.0.1" in str(letter.body)
+
+
+def test_sign_ins_wait_for_two_emails_to_a_person_at_most(
+    mail_server: None, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    """With a slow mail server, a person's many sign-ins would otherwise hold the threads of all clinics."""
+    member = a_person(a_clinic())
+
+    with MAILS.taken(member.user_id), MAILS.taken(member.user_id), django_capture_on_commit_callbacks(execute=True):
+        third = sign_in(member)
+    untold = len(mail.outbox)
+    with django_capture_on_commit_callbacks(execute=True):
+        sign_in(member)
+
+    assert is_in(third)
+    assert (untold, len(mail.outbox)) == (0, 1)
