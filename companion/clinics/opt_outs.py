@@ -7,12 +7,15 @@ compute hashes.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Collection
 from typing import Final
 
 from django.db.models import QuerySet
 
-from companion.clinics.models import Clinic, FormerBot, OptOut
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, FormerBot, OptOut, Role
 from companion.journal import writing
 from companion.journal.entries import Heard
 from companion.service.key_ring import keyed_hash, keyed_hashes, ring
@@ -28,12 +31,18 @@ def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> 
         row = OptOut(clinic=clinic, chat=chat_of(telegram_id), telegram_id=telegram_id, at=now, source=source)
         # Another process may handle a STOP of this chat at the same moment.
         OptOut.objects.bulk_create([row], ignore_conflicts=True)
+        if OptOut.objects.filter(pk=row.pk).exists():
+            _record(clinic, row.pk, source, now, opted_out=True)
         writing.note(Heard(now, clinic.pk, telegram_id, "stop"))
 
 
-def lift(clinic: Clinic, telegram_id: int, *, now: dt.datetime) -> None:
+def lift(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> None:
     """Undo the chat's opt-out, after Start in the same chat."""
-    lifted, _ = OptOut.objects.filter(clinic=clinic, chat__in=_all_of(telegram_id)).delete()
+    rows = OptOut.objects.filter(clinic=clinic, chat__in=_all_of(telegram_id))
+    lifted = list(rows.values_list("pk", flat=True))
+    rows.delete()
+    for row in lifted:
+        _record(clinic, row, source, now, opted_out=False)
     if lifted:
         writing.note(Heard(now, clinic.pk, telegram_id, "start"))
 
@@ -87,6 +96,14 @@ def bring_along(clinic: Clinic, bot: int) -> None:
 def chat_of(telegram_id: int) -> str:
     """The keyed hash of a chat, by the key in use."""
     return keyed_hash(_PURPOSE, str(telegram_id))
+
+
+def _record(clinic: Clinic, row: uuid.UUID, source: str, now: dt.datetime, *, opted_out: bool) -> None:
+    """Record the chat's own act, also if no patient of the clinic is reached there. The trail names no chat."""
+    by = Caller(clinic, "patient", None, source, Role.VIEWER)
+    action = "chat opted out" if opted_out else "chat's opt-out undone"
+    changes = audit.differences({"opted_out": not opted_out}, {"opted_out": opted_out})
+    audit.record(by, action, "opt_out", row, now=now, changes=changes)
 
 
 def _all_of(telegram_id: int) -> list[str]:

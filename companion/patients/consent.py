@@ -54,7 +54,7 @@ def restore(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) 
     """
     with transaction.atomic():
         patients = _everybody(clinic, telegram_id)
-        opt_outs.lift(clinic, telegram_id, now=now)
+        opt_outs.lift(clinic, telegram_id, source=source, now=now)
         for patient in patients:
             if patient.consent == Consent.WITHDRAWN and patient.consent_before_stop != Consent.WITHDRAWN:
                 patient.consent = patient.consent_before_stop or Consent.UNKNOWN
@@ -109,7 +109,7 @@ def agree(patient: Patient, telegram_id: int, *, source: str, now: dt.datetime) 
     """
     with transaction.atomic():
         clinic = patient.clinic
-        opt_outs.lift(clinic, telegram_id, now=now)
+        opt_outs.lift(clinic, telegram_id, source=source, now=now)
         give(patient, source=source, wording=WORDING, now=now)
         linking.confirm(patient, now=now)
 

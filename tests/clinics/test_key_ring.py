@@ -114,7 +114,7 @@ def test_a_chat_s_stop_holds_under_any_key_that_hashed_it(settings: Settings) ->
     assert opt_outs.has_stopped(clinic, 4711)
     opt_outs.stop(clinic, 4711, source="patient: STOP", now=NOW)
     assert OptOut.objects.count() == 1
-    opt_outs.lift(clinic, 4711, now=NOW)
+    opt_outs.lift(clinic, 4711, source="patient: /start", now=NOW)
     assert not opt_outs.has_stopped(clinic, 4711)
 
 

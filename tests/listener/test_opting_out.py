@@ -2,12 +2,13 @@
 
 import pytest
 
-from companion.clinics.models import Bot
+from companion.clinics.models import AuditEntry, Bot
 from companion.listener.models import Reply
+from companion.patients.consent import note
 from companion.patients.models import Consent, Patient
 from companion.patients.reach import Why
 from companion.schedules.models import Lane, Message
-from tests.builders import NOW, a_bot, a_clinic, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.listener.stories import (
     CHAT,
     a_block,
@@ -146,3 +147,24 @@ def test_a_block_is_noted_and_its_end_clears_it(bot: Bot) -> None:
     comes_in(bot, a_block(CHAT, blocked=False))
     patient.refresh_from_db()
     assert (patient.trouble, patient.trouble_at) == ("", None)
+
+
+@pytest.mark.both_databases
+def test_the_stop_and_start_of_a_chat_without_a_patient_stand_in_the_audit_trail(bot: Bot) -> None:
+    for words in ("STOP", "STOP", "/start", "/start"):
+        comes_in(bot, a_text(CHAT, words))
+
+    entries = AuditEntry.objects.filter(subject_kind="opt_out").order_by("id")
+    assert [(entry.actor_kind, entry.action) for entry in entries] == [
+        ("patient", "chat opted out"),
+        ("patient", "chat's opt-out undone"),
+    ]
+    assert str(CHAT) not in str([vars(entry) for entry in entries])
+
+
+def test_a_stop_after_a_noted_withdrawal_stands_in_the_audit_trail(bot: Bot, ana: Patient) -> None:
+    note(a_caller(bot.clinic), ana, Consent.WITHDRAWN, now=NOW)
+
+    comes_in(bot, a_text(CHAT, "STOP"))
+
+    assert AuditEntry.objects.filter(action="chat opted out").count() == 1
