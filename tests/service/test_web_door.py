@@ -44,6 +44,23 @@ def status_of(port: int, raw: bytes) -> int:
     return int(answer.split()[1])
 
 
+UNCLEAR_ENCODINGS = (
+    b"xchunked",
+    b"chunked, identity",
+    b"identity",
+    b"chunked\r\nTransfer-Encoding: gzip",
+    b"\x0bchunked",
+    b"",
+    b"\r\n chunked",
+    b"chunked, chunked",
+    b"chunked\r\nTransfer-Encoding: chunked",
+    b"chunked\r\nContent-Length: 5",
+    b"chunked\r\nContent-Length: 0",
+    b"chunked;q=1",
+)
+"""Values of Transfer-Encoding, some with the header after it, that leave the length of the body unclear."""
+
+
 def asked_after_head(port: int, path: str) -> tuple[bytes, bytes]:
     """The status lines of HEAD and of the next request on the same connection."""
     asked = f"HEAD {path} HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-Proto: https\r\n"
@@ -71,9 +88,14 @@ def test_the_door_keeps_its_rules(web: int) -> None:
     assert (too_long.status, too_long.headers["X-Frame-Options"]) == (431, "DENY")
 
     post = b"POST /accounts/login/ HTTP/1.1\r\nHost: companion.clinic.example\r\n"
-    twice = b"chunked\r\nTransfer-Encoding: gzip"
-    for wrong in (b"xchunked", b"chunked, identity", b"identity", twice, b"\x0bchunked"):
+    for wrong in UNCLEAR_ENCODINGS:
         assert status_of(web, post + b"Transfer-Encoding: " + wrong + b"\r\n\r\n0\r\n\r\n") in (400, 501), wrong
+    for version in (b"1.0", b"1.2"):
+        old = post.replace(b"1.1", version)
+        assert status_of(web, old + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 400, version
+    for right in (b"chunked", b"Chunked", b"\tchunked "):
+        close = b"Connection: close\r\n\r\n0\r\n\r\n"
+        assert status_of(web, post + b"Transfer-Encoding: " + right + b"\r\n" + close) == 403, right
     assert status_of(web, post + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc") == 400
     assert status_of(web, post + b"Content-Length: +3\r\n\r\nabc") == 400
 
