@@ -50,6 +50,8 @@ def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object],
     role, subject = provider.role_of(claims), claims.get("sub")
     if role is None or not isinstance(subject, str) or not subject:
         raise Stranger
+    known = User.objects.filter(username=_account(clinic, provider, subject)).first()
+    called_before = _called(known) if known else {}
     user = _user(clinic, provider, subject, claims)
     members = Member.objects.select_related("clinic", "user").filter(clinic=clinic)
     member = members.filter(user=user).first() or _before(members, user, claims, now=now)
@@ -59,6 +61,10 @@ def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object],
         audit.record(
             _service(clinic), "member came by the sign-in service", "member", member.id, now=now, changes=added
         )
+    elif known and (renamed := audit.differences(called_before, _called(user))):
+        # The trail names people by these values, so it must show when the service changed them.
+        act = "name or address changed by the sign-in service"
+        audit.record(_service(clinic), act, "member", member.id, now=now, changes=renamed)
     if member.role != role:
         changed: audit.Changes = {"role": [member.role, role]}
         member.role = role
@@ -93,6 +99,10 @@ def _user(clinic: Clinic, provider: Provider, subject: str, claims: Mapping[str,
         user.email, user.first_name, user.last_name = email, first, last
         user.save(update_fields=["email", "first_name", "last_name"])
     return user
+
+
+def _called(user: User) -> dict[str, object]:
+    return {"name": user.get_full_name(), "email": user.email}
 
 
 def _account(clinic: Clinic, provider: Provider, subject: object) -> str:

@@ -104,6 +104,26 @@ def test_another_group_gives_another_role_at_the_next_sign_in(issuer: str, linde
     assert changed.changes == {"role": ["admin", "provider"]}
 
 
+def test_another_name_or_address_at_the_service_is_in_the_audit_trail(issuer: str, linden: Clinic) -> None:
+    """The trail names the person by these, and anybody could take a colleague's name at the service."""
+    the_service_says(issuer, groups=["nurses"])
+    through_the_service(Client())
+    before = acts_of(linden)
+    through_the_service(Client())
+    unchanged = acts_of(linden)
+
+    the_service_says(issuer, groups=["nurses"], given_name="Nora", email="nora@linden.example")
+    through_the_service(Client())
+
+    entry = AuditEntry.objects.get(clinic=linden, action="name or address changed by the sign-in service")
+    assert unchanged == [*before, "signed in"]
+    assert entry.changes == {
+        "name": ["Eva Lind", "Nora Lind"],
+        "email": ["eva@linden.example", "nora@linden.example"],
+    }
+    assert entry.subject_id == Member.objects.get().pk
+
+
 def test_an_archived_clinics_service_makes_no_member(issuer: str, linden: Clinic) -> None:
     the_service_says(issuer, groups=["nurses"])
     Clinic.objects.filter(pk=linden.pk).update(archived_at=NOW)
