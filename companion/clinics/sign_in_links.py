@@ -5,11 +5,13 @@ clinic, and the person is not an operator.
 """
 
 import datetime as dt
+import secrets
 import uuid
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.cache import cache
 from django.db import transaction
 from django.urls import reverse
 
@@ -25,8 +27,8 @@ from companion.service import mailing
 class _Tokens(PasswordResetTokenGenerator):
     """Tokens for one membership.
 
-    A token becomes invalid with the person's next sign-in, with a new password or membership, or after
-    PASSWORD_RESET_TIMEOUT.
+    A token becomes invalid with a newer link, with the person's next sign-in, with a new password or membership, or
+    after PASSWORD_RESET_TIMEOUT.
     """
 
     key_salt = "companion.clinics.sign_in_links"
@@ -40,7 +42,8 @@ class _Tokens(PasswordResetTokenGenerator):
         last = user.last_login.isoformat() if user.last_login else ""
         # A link made for one clinic's member must not lead into a clinic that the person joined later.
         clinics = sorted(str(clinic) for clinic in Member.objects.filter(user=user).values_list("clinic", flat=True))
-        return f"{super()._make_hash_value(user, timestamp)}{last}{clinics}{self.member.pk}"
+        newest = cache.get(_newest(self.member), "")
+        return f"{super()._make_hash_value(user, timestamp)}{last}{clinics}{self.member.pk}{newest}"
 
 
 def operators_link(member: Member, *, now: dt.datetime) -> str:
@@ -126,6 +129,13 @@ def _join(member: Member, *, now: dt.datetime) -> None:
     audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now, changes=changes)
 
 
+def _newest(member: Member) -> str:
+    """Return the cache's key for the newest link of this membership."""
+    return f"sign-in-link:{member.pk}"
+
+
 def _link(member: Member) -> str:
+    # A link that went to the wrong person ends by a newer link.
+    cache.set(_newest(member), secrets.token_urlsafe(8), settings.PASSWORD_RESET_TIMEOUT)
     path = reverse("sign_in_by_link", args=[member.pk, _Tokens(member).make_token(member.user)])
     return f"{settings.COMPANION.public_url}{path}"

@@ -234,6 +234,16 @@ def test_a_link_works_once_and_ends_with_any_other_sign_in_also_within_one_secon
     assert Client().get(link).status_code == 410
 
 
+def test_a_newer_link_ends_an_earlier_link_that_went_to_the_wrong_person() -> None:
+    member, other = a_member(a_clinic()), a_member(a_clinic())
+    earlier, of_another = path(operators_link(member, now=NOW)), path(operators_link(other, now=NOW))
+
+    newer = path(operators_link(member, now=NOW))
+
+    assert [Client().get(earlier).status_code, Client().post(earlier).status_code] == [410, 410]
+    assert [Client().get(link).status_code for link in (newer, of_another)] == [200, 200]
+
+
 def test_a_link_ends_when_the_person_is_invited_to_another_clinic() -> None:
     link = path(operators_link(invited(a_clinic()), now=NOW))
 
