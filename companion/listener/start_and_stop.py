@@ -20,7 +20,8 @@ from companion.planning import farewells
 from companion.planning.answers import answer, silence
 from companion.schedules.models import Lane, Message
 
-_AGREE: Final = "consent:yes:"
+AGREE: Final = "consent:yes:"
+"""The beginning of the data of the button by which a patient agrees."""
 _NOT_ME: Final = "consent:no:"
 
 _TURNED: Final = {
@@ -81,10 +82,10 @@ def call_instead(chat: Chat, patient: Patient | None) -> None:
 
 def read_tap(data: str) -> Tap | None:
     """Read the answer to the consent question from a button's data; None for other buttons."""
-    for prefix in (_AGREE, _NOT_ME):
+    for prefix in (AGREE, _NOT_ME):
         if data.startswith(prefix):
             try:
-                return Tap(uuid.UUID(hex=data.removeprefix(prefix)), agrees=prefix == _AGREE)
+                return Tap(uuid.UUID(hex=data.removeprefix(prefix)), agrees=prefix == AGREE)
             except ValueError:
                 return None
     return None
@@ -135,7 +136,7 @@ def _ask(chat: Chat, patient: Patient) -> None:
     consent.note_question(patient, now=chat.now)
     language = patient.language
     buttons = [
-        [{"text": say(Word.AGREE_BUTTON, language), "callback_data": f"{_AGREE}{patient.id.hex}"}],
+        [{"text": say(Word.AGREE_BUTTON, language), "callback_data": f"{AGREE}{patient.id.hex}"}],
         [{"text": say(Word.NOT_ME_BUTTON, language), "callback_data": f"{_NOT_ME}{patient.id.hex}"}],
     ]
     _say(chat, patient, Word.QUESTION, buttons=buttons, to_opted_out=True)

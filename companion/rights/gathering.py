@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from django.db.models import Q
+
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Role
@@ -18,9 +20,10 @@ from companion.delivery import payload
 from companion.listener import media
 from companion.listener.file_types import SUFFIXES
 from companion.listener.models import Media, Reply
+from companion.listener.start_and_stop import AGREE
 from companion.listener.words import Word, say
 from companion.patients import consent, former_patients
-from companion.patients.models import Enrolment, EnrolmentNote, FormerChat, Patient, SyncRun
+from companion.patients.models import ConsentChange, Enrolment, EnrolmentNote, FormerChat, Patient, SyncRun
 from companion.planning import series
 from companion.rights import own_rows
 from companion.rights import shapes as to
@@ -83,17 +86,27 @@ def _fields(patient: Patient) -> to.PatientFields:
 
 def consent_entries(patient: Patient) -> list[to.ConsentEntry]:
     """Return the changes of the patient's consent with the wording of the question, the oldest first."""
-    question = say(Word.QUESTION, patient.language)
     return [
         to.ConsentEntry(
             at=change.at,
             consent=change.consent,
             source=change.source,
             wording=change.wording,
-            question=question if change.wording == consent.WORDING else None,
+            question=_question(patient, change),
         )
         for change in patient.consent_history.order_by("at", "id")
     ]
+
+
+def _question(patient: Patient, change: ConsentChange) -> str | None:
+    """Return the question that the patient agreed to, as it left; its present words if that is not known."""
+    if not change.wording:
+        return None
+    asking = Q(message__buttons__0__0__callback_data__startswith=AGREE)
+    asked = Attempt.objects.filter(asking, clinic=patient.clinic_id, message__patient=patient, began_at__lte=change.at)
+    if last := asked.order_by("-began_at").first():
+        return last.text
+    return say(Word.QUESTION, patient.language) if change.wording == consent.WORDING else None
 
 
 def _opt_out(patient: Patient) -> to.OptOutEntry | None:

@@ -43,7 +43,9 @@ class ConsentEntry(BaseModel):
     consent: str
     source: str
     wording: str = Field(description="The version of the question; empty: no question was asked.")
-    question: str | None = Field(description="The question's words, of the present version.")
+    question: str | None = Field(
+        description="The question's words, as they left for the patient; if that is not known, its present words."
+    )
 
 
 class OptOutEntry(_OfRow):

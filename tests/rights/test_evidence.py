@@ -25,7 +25,8 @@ from tests.api.calls import a_daily_schedule, a_program
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule, an_attempt
 from tests.clinics.rings import forget_older, use_newer
 from tests.clinics.trails import rule_lifted, sql
-from tests.listener.stories import a_question, comes_in, tap_on
+from tests.delivery.rounds import begun
+from tests.listener.stories import CHAT, a_question, a_tap, comes_in, enrolled, tap_on
 from tests.rights.patients import a_whole_story
 from tests.web.signed_in import signed_in
 
@@ -74,6 +75,21 @@ def test_a_packet_holds_the_plan_the_attempts_and_the_audit_trail(message: Messa
     assert [attempt["outcome"] for attempt in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]  # JSON
     assert held["approvals"] == []
     assert [entry["action"] for entry in held["audit"]] == ["message cancelled", "evidence exported"]  # type: ignore[attr-defined]
+
+
+def test_a_packet_holds_the_question_that_the_patient_agreed_to_as_it_left(clinic: Clinic) -> None:
+    bot = a_bot(clinic)
+    patient = enrolled(bot, language="en")
+    before = begun(bot).begun
+    comes_in(bot, a_tap(CHAT, before[0].buttons[0][0]["callback_data"]))  # type: ignore[index]  # the two buttons
+    a_program(clinic).patch(f"/patients/{patient.id}", {"language": "pt"})
+    Clinic.objects.update(name="Another Name")
+
+    held = values_in(evidence_of(a_message(patient)))
+
+    [agreed] = [change for change in held["consents"] if change["wording"]]  # type: ignore[attr-defined]  # JSON
+    assert agreed["question"] == before[0].text
+    assert clinic.name in agreed["question"]
 
 
 def test_a_packet_holds_the_buttons_that_left_and_an_answer_to_the_reminder(clinic: Clinic) -> None:
