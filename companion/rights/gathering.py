@@ -28,7 +28,7 @@ from companion.planning import series
 from companion.rights import own_rows
 from companion.rights import shapes as to
 from companion.schedules import buttons, queries
-from companion.schedules.models import Attempt, Message, Schedule
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedule
 from companion.schedules.wording import texts_of
 
 _AT_ONCE: Final = 500
@@ -104,7 +104,8 @@ def _question(patient: Patient, change: ConsentChange) -> str | None:
         return None
     asking = Q(message__buttons__0__0__callback_data__startswith=AGREE)
     asked = Attempt.objects.filter(asking, clinic=patient.clinic_id, message__patient=patient, began_at__lte=change.at)
-    if last := asked.order_by("-began_at").first():
+    arrived = asked.filter(outcome__in=("", AttemptOutcome.SENT, AttemptOutcome.UNKNOWN))
+    if last := arrived.order_by("-began_at").first():
         return last.text
     return say(Word.QUESTION, patient.language) if change.wording == consent.WORDING else None
 

@@ -81,6 +81,8 @@ def test_a_packet_holds_the_question_that_the_patient_agreed_to_as_it_left(clini
     bot = a_bot(clinic)
     patient = enrolled(bot, language="en")
     before = begun(bot).begun
+    question = Message.objects.get(pk=before[0].message)
+    an_attempt(question, number=2, outcome="permanent", text="Never arrived.", began_at=NOW)
     comes_in(bot, a_tap(CHAT, before[0].buttons[0][0]["callback_data"]))  # type: ignore[index]  # the two buttons
     a_program(clinic).patch(f"/patients/{patient.id}", {"language": "pt"})
     Clinic.objects.update(name="Another Name")
