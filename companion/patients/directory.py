@@ -15,7 +15,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import chats, cohorts, consent_history, former_chats, former_patients
+from companion.patients import chats, cohorts, consent_history, former_chats, former_patients, report_lines
 from companion.patients.fields import Given, read_given
 from companion.patients.models import Cohort, Consent, ConsentChange, Patient
 from companion.patients.names import search_key
@@ -142,6 +142,8 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         changes = put(current, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         current.save(update_fields=COLUMNS)
         consent_history.keep(changes, now=now)
+        if was["external_id"] != current.external_id:
+            report_lines.rename(caller.clinic, str(was["external_id"]), current.external_id)
         if other_chat := chat != current.telegram_id:
             if chat is not None:
                 former_chats.keep([former_chats.left(current, chat, agreed=agreed, now=now)])

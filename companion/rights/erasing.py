@@ -24,7 +24,7 @@ from companion.clinics.refusals import Problem, Refused
 from companion.delivery import deleting, lifecycle
 from companion.delivery.deleting import NO_CHAT, Posted
 from companion.listener.models import Reply
-from companion.patients import former_patients
+from companion.patients import former_patients, report_lines
 from companion.patients.models import FormerChat, Patient, SyncRun
 from companion.rights import copies, locking, own_rows
 from companion.rights.copies import Erased
@@ -146,13 +146,18 @@ def _forget_numbers(patient: Patient) -> None:
 def _forget_in_reports(patient: Patient) -> None:
     """Remove the lines that name the patient from the reports of syncs, also by an id from before a merge."""
     runs = list(SyncRun.objects.select_for_update().filter(clinic=patient.clinic_id).order_by("id"))
-    places = {
-        str(line[0]) for run in runs for lines in (run.reasons, run.touched) for line in json.loads(lines or "[]")
+    cells = {
+        str(cell)
+        for run in runs
+        for lines in (run.reasons, run.touched)
+        for line in json.loads(lines or "[]")
+        for cell in line
     }
     values = {patient.external_id, patient.external_id_written, patient.name, patient.phone, patient.telegram_id}
-    values |= former_patients.external_ids_before(patient, places)
-    # Look for whole words: the id A-1 is also part of the lines of patient A-12.
-    named = re.compile("|".join(rf"(?<!\w){re.escape(str(value))}(?!\w)" for value in values if value))
+    # A sentence names an id in brackets or before a full stop: "Another patient (A-1) has this Telegram ID."
+    words = {word.strip("().,:;") for cell in cells for word in cell.split()}
+    values |= former_patients.external_ids_before(patient, cells | words)
+    named = report_lines.naming(values)
     for run in runs:
         before = (run.reasons, run.touched)
         run.reasons = _without(run.reasons, named)

@@ -93,6 +93,28 @@ def test_lines_about_others_stay_in_a_syncs_report(clinic: Clinic, admin: Progra
     assert len(sync.reasons(run)) == 1
 
 
+def test_a_syncs_report_keeps_no_id_from_before_a_rename_or_a_merge(
+    clinic: Clinic, admin: Program, tmp_path: Path
+) -> None:
+    file = tmp_path / "patients.csv"
+    file.write_text(
+        "external_id,name,telegram_id\nP-1,Ana Silva,5777001001\nP-2,Ana M. Silva,\nP-3,Ben Roe,5777001001\n"
+    )
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=present())
+    run = sync.sync(clinic, clock=present)
+    first, second = (Patient.objects.get(external_id=id).id for id in ("P-1", "P-2"))
+    assert "(P-1)" in run.reasons
+
+    admin.post(f"/patients/{first}/merge", {"into": str(second)})
+    admin.patch(f"/patients/{second}", {"external_id": "P-20"})
+    exported = admin.get(f"/patients/{second}/export").json["syncs"]
+    admin.post(f"/patients/{second}/erase", {"name": "Ana M. Silva"})
+
+    run.refresh_from_db()
+    assert [entry["change"] for entry in exported] == ["added", "added"]
+    assert (run.reasons, run.touched) == ("[]", "[]")
+
+
 def test_a_repeated_call_whose_answer_was_erased_sends_nothing_twice(clinic: Clinic, admin: Program) -> None:
     ana, body = a_patient(clinic), {"text": "Hello"}
     first = admin.post("/messages", body | {"patient": str(ana.id)}, key="visit-1")
