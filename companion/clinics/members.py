@@ -142,7 +142,8 @@ def is_elsewhere(member: Member) -> bool:
 
 
 def _has_joined_elsewhere(member: Member) -> bool:
-    others = Member.objects.filter(user=member.user_id, joined_at__isnull=False)
+    # An archived clinic is open to nobody, so it is no reason to leave sessions alone.
+    others = Member.objects.filter(user=member.user_id, joined_at__isnull=False, clinic__archived_at=None)
     return others.exclude(clinic=member.clinic_id).exists()
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 
 from companion.cli.people import member as command
 from companion.clinics.models import Clinic, KnownDevice, Member, Role
+from companion.planning.archiving import archive
 from tests.builders import NOW, a_clinic
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, is_in, session_of, sign_in
 from tests.web.provider import the_service_says, through_the_service
@@ -57,6 +58,19 @@ def test_no_admin_signs_a_person_out_of_another_clinic(do: str) -> None:
 
     assert ("only the operator" in answer) == (do == "sign-out")
     assert client.get("/scheduled-messages").context["clinic"] == linden
+
+
+@pytest.mark.parametrize("do", ["sign-out", "remove"])
+def test_a_membership_in_an_archived_clinic_keeps_no_admin_from_ending_sessions(do: str) -> None:
+    linden, birch = a_clinic(), a_clinic(name="Birch")
+    admin, member = sign_in(a_person(linden, Role.ADMIN)), a_person(linden)
+    _joins(birch, member)
+    archive(birch, now=NOW)
+    client = sign_in(member)
+
+    _does(admin, member, do)
+
+    assert "_auth_user_id" not in client.session
 
 
 def test_an_invitation_elsewhere_keeps_no_admin_from_ending_sessions() -> None:
