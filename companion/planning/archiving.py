@@ -5,6 +5,7 @@ import datetime as dt
 from django.db import transaction
 
 from companion.clinics import audit
+from companion.clinics.access import Caller
 from companion.clinics.members import command_line
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Conflict
@@ -27,24 +28,33 @@ def archive(clinic: Clinic, *, now: dt.datetime) -> Clinic:
             raise Conflict(f"{locked.name} is archived already.")
         locked.archived_at = now
         locked.save(update_fields=["archived_at"])
-        for schedule in Schedule.objects.filter(clinic=locked, state__in=[State.ACTIVE, State.PAUSED]):
-            edit.cancel(caller, schedule, now=now)
-        stopped = lifecycle.stop(Message.objects.filter(clinic=locked), Reason.BY_PERSON, now=now)
-        changes = audit.differences({}, {"archived_at": now, "cancelled messages": stopped})
+        changes = audit.differences({}, {"archived_at": now, "cancelled messages": _end_plans(caller, now=now)})
         audit.record(caller, "clinic archived", "clinic", locked.id, now=now, changes=changes)
         ring()
     return locked
 
 
 def reopen(clinic: Clinic, *, now: dt.datetime) -> Clinic:
-    """Open the clinic again for members, keys and the bot. Its plans stay ended. Raises Conflict if it is open."""
+    """Open the clinic again for members, keys and the bot. Its plans stay ended. Raises Conflict if it is open.
+
+    A call that was let in just before the clinic was archived may have planned something after that: this ends, too.
+    """
     with transaction.atomic():
         locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
         if locked.archived_at is None:
             raise Conflict(f"{locked.name} is not archived.")
-        changes = audit.differences({"archived_at": locked.archived_at}, {})
+        caller = command_line(locked)
+        ended = {"cancelled messages": stopped} if (stopped := _end_plans(caller, now=now)) else {}
+        changes = audit.differences({"archived_at": locked.archived_at}, ended)
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
-        audit.record(command_line(locked), "clinic reopened", "clinic", locked.id, now=now, changes=changes)
+        audit.record(caller, "clinic reopened", "clinic", locked.id, now=now, changes=changes)
         ring()
     return locked
+
+
+def _end_plans(caller: Caller, *, now: dt.datetime) -> int:
+    """End all plans of the caller's clinic, and return the number of cancelled messages."""
+    for schedule in Schedule.objects.filter(clinic=caller.clinic, state__in=[State.ACTIVE, State.PAUSED]):
+        edit.cancel(caller, schedule, now=now)
+    return lifecycle.stop(Message.objects.filter(clinic=caller.clinic), Reason.BY_PERSON, now=now)

@@ -9,14 +9,17 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from companion.cli.audit import audit
+from companion.cli.clinics import clinic as clinic_command
 from companion.cli.keys_of_programs import key
 from companion.cli.patients import patients
 from companion.cli.people import member
 from companion.clinics.api_keys import make_key
-from companion.clinics.models import Clinic, Member, Role
+from companion.clinics.models import AuditEntry, Clinic, Member, Role
+from companion.patients.models import Patient
 from companion.planning.archiving import archive
 from companion.restoring import removing
-from tests.builders import NOW, a_clinic, a_member, a_patient
+from companion.schedules.models import State, Status
+from tests.builders import NOW, a_clinic, a_member, a_message, a_patient, a_schedule
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +82,21 @@ def test_any_other_command_says_that_it_is_archived_and_how_to_open_it(said: tup
 
     assert done.exit_code == 1
     assert "linden is archived. `companion clinic archive linden --undo` opens it again." in done.stderr
+
+
+def test_plans_of_a_late_call_end_when_the_clinic_is_opened_again(linden: Clinic) -> None:
+    """A call that was let in before the clinic was archived waited for the database, and planned after that."""
+    patient = Patient.objects.get(clinic=linden)
+    schedule, message = a_schedule(linden, patient), a_message(patient)
+
+    done = CliRunner().invoke(clinic_command, ["archive", "linden", "--undo"])
+
+    schedule.refresh_from_db()
+    message.refresh_from_db()
+    entry = AuditEntry.objects.get(clinic=linden, action="clinic reopened")
+    assert done.exit_code == 0
+    assert (schedule.state, message.status) == (State.CANCELLED, Status.CANCELLED)
+    assert entry.changes["cancelled messages"] == [None, 1]
 
 
 def test_a_removed_clinic_leaves_no_former_member_and_no_session_that_may_name_its_patients(linden: Clinic) -> None:
