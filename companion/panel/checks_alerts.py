@@ -7,7 +7,7 @@ from typing import Final
 from django.conf import settings
 
 from companion.clinics.models import Clinic
-from companion.panel.check import CheckResult, Group, failed, ok, warning
+from companion.panel.check import CheckResult, Group, counted, failed, ok, warning
 from companion.panel.models import AlertContact
 from companion.service import mailing
 from companion.webhooks.models import Delivery, Kind, Webhook
@@ -42,13 +42,15 @@ def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[Chec
         return
     given_up = Delivery.objects.filter(
         webhook__in=rows, next_try_at=None, taken_at=None, since__gt=now - TRIED_FOR - _LATELY
-    )
-    found = (
-        (rows.filter(closed_at__isnull=False).count(), "closed by an answer 410"),
-        (rows.filter(closed_at=None, failures__gt=0).count(), "not taking calls"),
-        (given_up.count(), "calls given up since yesterday"),
-    )
-    wrong = ", ".join(f"{count:,} {words}" for count, words in found if count)
+    ).count()
+    closed = rows.filter(closed_at__isnull=False).count()
+    refusing = rows.filter(closed_at=None, failures__gt=0).count()
+    found = {
+        f"{closed:,} closed by an answer 410": closed,
+        f"{refusing:,} not taking calls": refusing,
+        f"{counted(given_up, 'call')} given up since yesterday": given_up,
+    }
+    wrong = ", ".join(words for words, count in found.items() if count)
     if wrong:
         advice = "Look at Settings, Webhooks: repair the receiver, then open the webhook or send missed events again."
         yield warning(Group.CONFIGURATION, "Webhooks", wrong, advice)

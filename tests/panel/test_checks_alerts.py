@@ -58,7 +58,7 @@ def test_a_webhooks_missed_calls_cause_a_warning_for_a_day_after_they_were_given
         sent_off(webhook, now=NOW - dt.timedelta(hours=hours))
     sending.tidy(now=NOW)
 
-    assert check("Webhooks", clinic).value == "1 not taking calls, 1 calls given up since yesterday"
+    assert check("Webhooks", clinic).value == "1 not taking calls, 1 call given up since yesterday"
 
 
 def test_a_mail_server_that_is_not_there_fails(settings: Settings) -> None:
