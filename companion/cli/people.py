@@ -20,10 +20,10 @@ def member() -> None:
 
 @member.command("add")
 @click.argument("email")
-@click.option("--role", type=ROLES, default="provider", show_default=True, help="What they may do.")
+@click.option("--role", type=ROLES, help="What they may do. Default: provider; of a member, the present role.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 @click.option("--reset", is_flag=True, help="First remove the account's password, second steps, passkeys and sessions.")
-def add_member(email: str, role: str, slug: str | None, *, reset: bool) -> None:
+def add_member(email: str, role: str | None, slug: str | None, *, reset: bool) -> None:
     """Add a member (or change a member's role) and print a one-time sign-in link."""
     from companion.clinics import clinics, members, sign_in_links
     from companion.service.clock import database_now

@@ -34,8 +34,10 @@ _EMAIL_LENGTH: Final = 150
 """The length of Django's column for a user's name."""
 
 
-def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> Member:
+def add_member(clinic: Clinic, email: str, role: str | None, *, now: dt.datetime, by: Caller | None = None) -> Member:
     """Invite the person of this e-mail address as a Member with this role; an existing Member gets the role.
+
+    Without a role, an existing Member keeps the present role, and a new Member is a provider.
 
     `by` is the admin who does it (None: the command line). Raises Refused, Conflict if the last admin would lose the
     role, and NotAllowed.
@@ -44,19 +46,19 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
     caller.needs(Role.ADMIN)
     if by and by.clinic.slug in settings.OIDC_PROVIDERS:
         raise Conflict("Members of this clinic sign in by the clinic's sign-in service, which also gives the roles.")
-    address, wanted = _email(email), read_role(role)
+    address, wanted = _email(email), None if role is None else read_role(role)
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=address, defaults={"email": address})
         if made:
             user.set_unusable_password()
             user.save(update_fields=["password"])
         member, added = Member.objects.get_or_create(
-            clinic=clinic, user=user, defaults={"role": wanted, "created_at": now}
+            clinic=clinic, user=user, defaults={"role": wanted or Role.PROVIDER, "created_at": now}
         )
         if added:
-            changes = {"email": [None, address], "role": [None, wanted.value]}
+            changes = {"email": [None, address], "role": [None, str(member.role)]}
             audit.record(caller, _INVITED, "member", member.id, now=now, changes=changes)
-        elif member.role != wanted:
+        elif wanted and member.role != wanted:
             member = change_role(caller, member, wanted, now=now)
     return member
 

@@ -40,6 +40,21 @@ def test_a_role_is_changed_and_recorded() -> None:
     assert AuditEntry.objects.filter(subject_id=nora.pk, actor_name="command line").exists()
 
 
+@pytest.mark.parametrize("reset", [(), ("--reset",)])
+def test_another_link_leaves_a_member_the_role(reset: tuple[str, ...]) -> None:
+    """An admin who lost the second step would otherwise come back as a provider."""
+    clinic = a_clinic()
+    a_member(clinic, Role.ADMIN, "eva@linden.example")
+    a_member(clinic, Role.ADMIN, "nora@linden.example")
+
+    again, new = typed("member", "add", "nora@linden.example", *reset), typed("member", "add", "ben@linden.example")
+
+    assert (again.exit_code, new.exit_code) == (0, 0)
+    assert "/sign-in/" in again.stdout
+    assert Member.objects.get(user__username="nora@linden.example").role == Role.ADMIN
+    assert Member.objects.get(user__username="ben@linden.example").role == Role.PROVIDER
+
+
 def test_a_member_is_removed_but_never_the_last_admin() -> None:
     clinic = a_clinic()
     a_member(clinic, Role.ADMIN, "eva@linden.example")
