@@ -31,17 +31,23 @@ _UNPROTECTED: Final = (
 def tell_daily(*, now: dt.datetime) -> None:
     """Send each clinic's newest hash if it was not sent today, which takes seconds for each e-mail.
 
+    Of an archived clinic only a hash that was never sent: its people have left, and its trail seldom goes on.
     Several processes may do so at once.
     """
     today = now.astimezone(dt.UTC).date()
     sent = set(TrailHead.objects.filter(day=today).values_list("clinic_id", flat=True))
     for clinic in Clinic.objects.exclude(pk__in=sent).order_by("id"):
         chain.catch_up(clinic.pk)
-        if head := chain.head(clinic.pk):
+        head = chain.head(clinic.pk)
+        if head and not (clinic.archived_at and _is_known(clinic, head)):
             _note(clinic, head, today, now)
     due = TrailHead.objects.filter(next_try_at__lte=now).select_related("clinic").order_by("next_try_at")
     for row in list(due):
         _mail(row, now)
+
+
+def _is_known(clinic: Clinic, head: chain.Head) -> bool:
+    return TrailHead.objects.filter(clinic=clinic, number=head.number, hash=head.hash).exists()
 
 
 def _note(clinic: Clinic, head: chain.Head, day: dt.date, now: dt.datetime) -> None:

@@ -18,7 +18,7 @@ from companion.clinics import chain
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.panel import trail_heads
 from companion.panel.models import TrailHead
-from companion.planning import acts
+from companion.planning import acts, archiving
 from companion.schedules.models import Status
 from companion.webhooks.models import Delivery, Kind, Webhook, Wish
 from tests.builders import NOW, a_caller, a_clinic, a_member, a_message, a_patient
@@ -129,6 +129,19 @@ def test_the_newest_hash_goes_to_the_webhooks_once_a_day(clinic: Clinic) -> None
     assert head
     told = [delivery.more for delivery in Delivery.objects.filter(kind=Kind.AUDIT).order_by("at")]
     assert told == [{"number": head.number, "hash": head.hash}] * 2
+
+
+def test_an_archived_clinics_hash_is_sent_again_only_once_the_trail_goes_on(clinic: Clinic) -> None:
+    a_trail(clinic, 2)
+    archiving.archive(clinic, now=NOW)
+
+    for days in range(3):
+        trail_heads.tell_daily(now=NOW + days * DAY)
+    archiving.reopen(clinic, now=NOW + 3 * DAY)
+    for days in range(3, 5):
+        trail_heads.tell_daily(now=NOW + days * DAY)
+
+    assert [row.day - NOW.date() for row in TrailHead.objects.order_by("day")] == [0 * DAY, 3 * DAY, 4 * DAY]
 
 
 def test_the_newest_hash_is_mailed_to_admins_once_a_day(clinic: Clinic) -> None:
