@@ -124,7 +124,8 @@ def password_changed(user: User) -> None:
 
 
 def _tell(user: User, subject: str, body: str) -> None:
-    if mailing.possible():
+    # A sign-in service may name a person by something else than an address.
+    if mailing.possible() and "@" in user.email:
         mail = _mail(user, subject, body)
         transaction.on_commit(lambda: _send_in_turn(user, mail))
 

@@ -93,7 +93,8 @@ def too_weak(clinic: Clinic, *, now: dt.datetime) -> None:
 def _user(clinic: Clinic, provider: Provider, subject: str, claims: Mapping[str, object]) -> User:
     known_as = _account(clinic, provider, subject)
     user, _ = User.objects.get_or_create(username=known_as, defaults={"password": "!"})
-    email = _text(claims.get("email")) or _text(claims.get("preferred_username"))
+    # Lists and the audit trail name people by it, so it must not be empty.
+    email = _text(claims.get("email")) or _text(claims.get("preferred_username")) or _text(subject)
     first, last = _text(claims.get("given_name")), _text(claims.get("family_name"))
     if (user.email, user.first_name, user.last_name) != (email, first, last):
         user.email, user.first_name, user.last_name = email, first, last

@@ -104,6 +104,21 @@ def test_another_group_gives_another_role_at_the_next_sign_in(issuer: str, linde
     assert changed.changes == {"role": ["admin", "provider"]}
 
 
+def test_a_person_without_name_and_address_is_named_by_the_services_id(
+    issuer: str, linden: Clinic, settings: Settings, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    settings.COMPANION = settings.COMPANION.model_copy(update={"smtp_url": SecretStr("smtp://mail.example")})
+    the_service_says(issuer, groups=["heads"], email="", given_name="", family_name="")
+    client = Client()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        through_the_service(client)
+
+    assert AuditEntry.objects.get(action="signed in").actor_name == SUB
+    assert SUB in words(client.get("/settings"))
+    assert mail.outbox == []
+
+
 def test_another_name_or_address_at_the_service_is_in_the_audit_trail(issuer: str, linden: Clinic) -> None:
     """The trail names the person by these, and anybody could take a colleague's name at the service."""
     the_service_says(issuer, groups=["nurses"])
