@@ -8,10 +8,11 @@ must not stop the others from being checked and chained, and it must not pass fo
 import datetime as dt
 import json
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,10 +22,58 @@ from django.db.models.sql.compiler import SQLCompiler
 from companion.clinics.models import AuditEntry
 
 _AT_ONCE: Final = 2000
-_FIELDS: Final = AuditEntry._meta.concrete_fields
 _DIGITS: Final = 18
 _BOOLEANS: Final = {"0": False, "1": True, "false": False, "true": True}
 _Sql = tuple[str, tuple[str | int, ...]]
+
+
+def _instant(text: str) -> dt.datetime:
+    at = dt.datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def _instant_on_sqlite(at: dt.datetime) -> str:
+    return str(at.astimezone(dt.UTC).replace(tzinfo=None))
+
+
+class _Form(NamedTuple):
+    """The form of a column's values: how a text is read, and SQLite's type and text for a value (None: any text)."""
+
+    read: Callable[[str], Any]
+    type: str = "text"
+    write: Callable[[Any], str] | None = None
+
+
+class _Column(NamedTuple):
+    """A column of the table, with its form."""
+
+    name: str
+    may_be_null: bool
+    read: Callable[[str], Any]
+    type: str
+    write: Callable[[Any], str] | None
+
+
+def _form_of(field: "models.Field[Any, Any]") -> _Form:
+    match field:
+        case models.UUIDField() | models.ForeignKey():
+            return _Form(uuid.UUID, write=attrgetter("hex"))
+        case models.DateTimeField():
+            return _Form(_instant, write=_instant_on_sqlite)
+        case models.BooleanField():
+            return _Form(_BOOLEANS.__getitem__, "integer", lambda flag: str(int(flag)))
+        case models.BigIntegerField():
+            return _Form(int, "integer", str)
+        case models.JSONField():
+            return _Form(json.loads)
+        case _:
+            return _Form(str)
+
+
+_COLUMNS: Final = tuple(
+    _Column(field.attname, field.null, *_form_of(field)) for field in AuditEntry._meta.concrete_fields
+)
+_NAMES: Final = [column.name for column in _COLUMNS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +112,7 @@ class _TypesOnSqlite(Func):
 
 def read(rows: QuerySet[AuditEntry]) -> Generator[AuditEntry | Odd, None, None]:
     """Read these entries, in their order."""
-    names = [F(field.attname) for field in _FIELDS]
+    names = [F(name) for name in _NAMES]
     found = rows.values_list(*map(Stored, names), _TypesOnSqlite(*names))
     for *stored, types in found.iterator(chunk_size=_AT_ONCE):
         yield _entry(stored, str(types).split())
@@ -81,59 +130,29 @@ def text_of(stored: object) -> str:
 
 def _entry(stored: Sequence[object], types: Sequence[str]) -> AuditEntry | Odd:
     try:
-        values = {
-            field.attname: _value(field, value, type)
-            for field, value, type in zip(_FIELDS, stored, types or repeat(""), strict=False)
-        }
+        values = [
+            _value(column, value, type)
+            for column, value, type in zip(_COLUMNS, stored, types or repeat(""), strict=False)
+        ]
     except (ValueError, KeyError, RecursionError):
-        known = {field.attname: value for field, value in zip(_FIELDS, stored, strict=True)}
+        known = {column.name: value for column, value in zip(_COLUMNS, stored, strict=True)}
         number = text_of(known["number"] or b"")
         is_number = number.isdecimal() and len(number) <= _DIGITS
         return Odd(int(number) if is_number else None, text_of(known["id"] or b""), text_of(known["hash"] or b""))
-    return AuditEntry(**values)
+    return AuditEntry.from_db(None, _NAMES, values)
 
 
-def _value(field: "models.Field[Any, Any]", stored: object, type: str) -> object:
+def _value(column: _Column, stored: object, type: str) -> object:
     """Read a value, which SQLite stores in this type ("": another database).
 
     Raises ValueError, KeyError or RecursionError if the product stores no value in this way.
     """
     if stored is None:
-        if not field.null:
-            raise ValueError(field.attname)
+        if not column.may_be_null:
+            raise ValueError(column.name)
         return None
     text = stored if isinstance(stored, str) else bytes(stored).decode()  # type: ignore[call-overload]
-    value = _read(field, text)
-    if type and (type, text) != _as_written_on_sqlite(value, text):
-        raise ValueError(field.attname)
+    value = column.read(text)
+    if type and (type != column.type or (column.write and column.write(value) != text)):
+        raise ValueError(column.name)
     return value
-
-
-def _read(field: "models.Field[Any, Any]", text: str) -> object:
-    match field:
-        case models.UUIDField() | models.ForeignKey():
-            return uuid.UUID(text)
-        case models.DateTimeField():
-            at = dt.datetime.fromisoformat(text)
-            return at.replace(tzinfo=at.tzinfo or dt.UTC)
-        case models.BooleanField():
-            return _BOOLEANS[text]
-        case models.BigIntegerField():
-            return int(text)
-        case models.JSONField():
-            return json.loads(text)
-        case _:
-            return text
-
-
-def _as_written_on_sqlite(value: object, text: str) -> tuple[str, str]:
-    """Return the type and the text by which the product stores this value."""
-    match value:
-        case uuid.UUID():
-            return "text", value.hex
-        case dt.datetime():
-            return "text", str(value.astimezone(dt.UTC).replace(tzinfo=None))
-        case int():
-            return "integer", str(int(value))
-        case _:
-            return "text", text
