@@ -163,6 +163,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_FORMS = {
+    "activate_totp": "companion.web.account.second_factors.NewAppForm",
     "authenticate": "companion.web.account.second_factors.CodeForm",
     "reauthenticate": "companion.web.account.second_factors.CodeAgainForm",
     "authenticate_webauthn": "companion.web.account.second_factors.PasskeyForm",

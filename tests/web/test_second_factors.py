@@ -17,6 +17,7 @@ from companion.cli.people import add_member
 from companion.clinics import members
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import KnownDevice, Member, Role
+from companion.clinics.second_factors import has_one
 from companion.clinics.sign_in_links import operators_link
 from tests.builders import NOW, a_clinic
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, app_code, is_in, sign_in, with_an_app
@@ -76,6 +77,21 @@ def test_a_code_is_taken_once() -> None:
     late = sign_in(member)
     late.post(SECOND_STEP, {"code": code})
 
+    assert not is_in(late)
+
+
+def test_the_code_that_set_up_an_app_signs_nobody_in() -> None:
+    """Somebody who knows the password may have watched it."""
+    member = a_person(a_clinic())
+    client = sign_in(member)
+    secret = str(client.get("/accounts/2fa/totp/activate/").context["form"].secret)
+    code = app_code(secret)
+    client.post("/accounts/2fa/totp/activate/", {"code": code})
+
+    late = sign_in(member)
+    late.post(SECOND_STEP, {"code": code})
+
+    assert has_one(member.user)
     assert not is_in(late)
 
 

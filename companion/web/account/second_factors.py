@@ -9,6 +9,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed
+from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
     AuthenticateWebAuthnForm,
@@ -81,6 +82,10 @@ class CodeForm(_OnceOnly, AuthenticateForm):  # type: ignore[misc]  # allauth sh
 
 class CodeAgainForm(_OnceOnly, ReauthenticateForm):  # type: ignore[misc]  # as above
     """The code that proves anew who the person is."""
+
+
+class NewAppForm(_OnceOnly, ActivateTOTPForm):  # type: ignore[misc]  # as above
+    """The first code of a new app. It signs nobody in afterwards, although it is valid for some seconds more."""
 
 
 class _Readable(forms.Form):
