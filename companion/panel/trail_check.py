@@ -17,13 +17,15 @@ from companion.clinics import append_only, chain, chain_check, clinics
 from companion.clinics.chain import Head
 from companion.clinics.chain_check import KnownHead, State, Verdict, printable
 from companion.clinics.models import AuditEntry, Clinic
-from companion.clinics.stored_entries import Stored
+from companion.clinics.stored_entries import Stored, text_of
 from companion.journal import folder
 from companion.journal.entries import Chained
 from companion.panel.models import TrailHead
 
 _EVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=2)
 _MOST: Final = 50
+_DIGITS: Final = 18
+_ODD_HASHES: Final = "Somebody changed the hashes that were sent out: {count} of them can't be read (panel_trailhead)."
 _SAYS: Final = {
     State.WHOLE: "is whole",
     State.TAMPERED: "was tampered with",
@@ -48,16 +50,14 @@ def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] =
     """
     only = (_removed(slug) or clinics.the_clinic(slug, archived=True).pk) if slug is not None or last else None
     known = _known([settings.JOURNAL_DIR, *journals])
-    for row in TrailHead.objects.order_by("day"):
-        head = KnownHead(Head(row.number, row.hash), f"the hash sent out on {row.day:%Y-%m-%d}")
-        known.setdefault(row.clinic_id, []).append(head)
+    odd = _add_daily(known)
     names = _names(known)
     wanted = {only: names.get(only, _name_of_removed(only))} if only else names
     reports = []
     for clinic, name in wanted.items():
         heads = known.get(clinic, []) + ([KnownHead(last, "the hash that you gave")] if last else [])
         reports.append(_report(name, chain_check.check(clinic, heads)))
-    return [*reports, *_rule()]
+    return [*reports, *([Report(State.TAMPERED, _ODD_HASHES.format(count=odd), [])] if odd else []), *_rule()]
 
 
 def _removed(slug: str | None) -> uuid.UUID | None:
@@ -99,9 +99,25 @@ def _known(folders: Sequence[Path]) -> dict[uuid.UUID, list[KnownHead]]:
     return found
 
 
+def _add_daily(known: dict[uuid.UUID, list[KnownHead]]) -> int:
+    """Add the hashes that were sent out, as they are stored. Return the number of rows that can't be read."""
+    odd = 0
+    columns = map(Stored, ("clinic_id", "number", "hash", "day"))
+    for row in TrailHead.objects.order_by("day").values_list(*columns):
+        clinic, number, digest, day = map(text_of, row)
+        try:
+            sent = KnownHead(Head(int(number[:_DIGITS]), digest), f"the hash sent out on {dt.date.fromisoformat(day)}")
+            known.setdefault(uuid.UUID(clinic), []).append(sent)
+        except ValueError:
+            odd += 1
+    return odd
+
+
 def _names(known: dict[uuid.UUID, list[KnownHead]]) -> dict[uuid.UUID, str]:
     """The clinics that have or had a trail. A removed clinic is named by its id."""
-    names = dict(Clinic.objects.order_by("slug").values_list("id", "slug"))
+    names: dict[uuid.UUID, str] = {}
+    for id, slug in Clinic.objects.order_by("slug").values_list(Stored("id"), Stored("slug")):
+        names |= dict.fromkeys(chain.clinics_called([id]), text_of(slug))
     ever = chain.clinics_called(AuditEntry.objects.order_by().values_list(Stored("clinic_id"), flat=True).distinct())
     return names | {clinic: _name_of_removed(clinic) for clinic in [*ever, *known] if clinic not in names}
 

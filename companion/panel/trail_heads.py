@@ -35,8 +35,8 @@ def tell_daily(*, now: dt.datetime) -> None:
     Several processes may do so at once.
     """
     today = now.astimezone(dt.UTC).date()
-    sent = set(TrailHead.objects.filter(day=today).values_list("clinic_id", flat=True))
-    for clinic in Clinic.objects.exclude(pk__in=sent).order_by("id"):
+    sent = TrailHead.objects.filter(day=today).values("clinic_id")
+    for clinic in list(Clinic.objects.exclude(pk__in=sent).order_by("id")):
         chain.catch_up(clinic.pk)
         head = chain.head(clinic.pk)
         if head and not (clinic.archived_at and _is_known(clinic, head)):

@@ -9,6 +9,9 @@ from django.db import connection
 from companion.clinics import chain, chain_loop
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.clinics.seals import COLUMNS
+from companion.panel import trail_heads
+from companion.panel.models import TrailHead
+from tests.builders import NOW
 from tests.clinics.trails import a_trail, act, rule_lifted, sql, the_head, verify
 from tests.web.signed_in import signed_in
 
@@ -112,6 +115,33 @@ def test_an_added_entry_of_no_clinic_does_not_stop_the_clinics_chains(clinic: Cl
     assert head
     assert head.number == 2
     assert verify().exit_code == 0
+
+
+def test_a_hash_of_a_day_that_can_not_be_read_is_named_and_stops_no_check(clinic: Clinic) -> None:
+    a_trail(clinic, 2)
+    trail_heads.tell_daily(now=NOW)
+    odd = "day = 'infinity'" if ON_POSTGRESQL else "number = 'last'"
+
+    sql(f"UPDATE panel_trailhead SET {odd}")
+
+    said = verify()
+    assert said.exit_code == 1, said.output
+    assert "1 of them can't be read" in said.output
+    assert "the audit trail is whole (2 entries)" in said.output
+
+
+@pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL stores ids of clinics alone in this column")
+def test_a_hash_of_no_clinic_keeps_no_clinics_hash_back(clinic: Clinic) -> None:
+    a_trail(clinic, 2)
+    TrailHead.objects.create(clinic=clinic, day=NOW.date(), number=1, hash="x")
+    sql("UPDATE panel_trailhead SET clinic_id = 'nobody'")
+
+    trail_heads.tell_daily(now=NOW)
+
+    said = verify()
+    sql("DELETE FROM panel_trailhead WHERE clinic_id = 'nobody'")
+    assert TrailHead.objects.get().number == 2
+    assert "1 of them can't be read" in said.output
 
 
 def test_a_text_of_an_entry_can_not_rewrite_what_the_terminal_shows(clinic: Clinic) -> None:
