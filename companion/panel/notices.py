@@ -45,6 +45,11 @@ _ELSEWHERE: Final = dt.timedelta(minutes=5)
 TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 
+def drop_old(now: dt.datetime) -> None:
+    """Delete the Notices of all clinics after the time for which they are kept."""
+    Notice.objects.filter(created_at__lt=now - KEPT).delete()
+
+
 def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     """Alert the clinic's admins by the channels that each chose, and its webhooks. Runs in the caller's transaction."""
     Notice.objects.filter(clinic=clinic, created_at__lt=now - KEPT).delete()

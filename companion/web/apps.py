@@ -20,3 +20,4 @@ class WebConfig(AppConfig):
         copies.forget_by(unread_words.forget_erased)
         copies.move_by(kept_drafts.follow_merge)
         old_rows.drop_by(kept_drafts.drop_old)
+        old_rows.drop_by(unread_words.drop_expired)

@@ -3,6 +3,7 @@
 The next page is going to show the sentences ("Ana Silva was saved."). A form waits for a proof of identity.
 """
 
+import datetime as dt
 from typing import Final
 
 from django.contrib.auth import SESSION_KEY
@@ -13,6 +14,11 @@ from companion.clinics.models import Member
 from companion.rights.copies import Erased
 
 _WAITING: Final = SessionStorage.session_key
+
+
+def drop_expired(now: dt.datetime) -> None:
+    """Delete the sessions that are over, with their sentences. A sign-in does so, too."""
+    Session.objects.filter(expire_date__lt=now).delete()
 
 
 def forget_erased(erased: Erased) -> None:

@@ -14,6 +14,7 @@ from companion.config.mail_server import smtp
 from companion.panel import alerts, notices, runbook
 from companion.panel.alerts import CALM, SETTLED, Wrong
 from companion.panel.models import AlertContact, Notice
+from companion.service import old_rows
 from tests.builders import NOW, a_clinic, a_member
 from tests.support.receivers import Hook, MailBox, a_mail_server, a_program
 from tests.web.signed_in import signed_in, words
@@ -56,6 +57,18 @@ def test_admins_get_an_email_with_where_to_read_on(mailbox: MailBox) -> None:
     (mail,) = mailbox.mails
     assert (mail["To"], mail["Subject"]) == ("nora@clinic.example", "Linden Clinic: The dispatcher is not running")
     assert "/mcp/runbook#dispatcher_missing" in str(mail.get_payload())
+
+
+def test_notices_go_after_thirty_days_although_no_other_follows(mailbox: MailBox) -> None:
+    clinic = a_clinic()
+    a_member(clinic, Role.ADMIN)
+    trouble(clinic)
+
+    old_rows.drop(now=NOW + dt.timedelta(days=30))
+    kept = Notice.objects.count()
+    old_rows.drop(now=NOW + dt.timedelta(days=31))
+
+    assert (kept, Notice.objects.count()) == (1, 0)
 
 
 def test_when_it_is_over_an_email_of_the_same_thread_says_so(mailbox: MailBox) -> None:

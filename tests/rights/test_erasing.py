@@ -7,6 +7,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from django.contrib.sessions.models import Session
 from django.utils.timezone import now as present
 
 from companion.cli.patients import patients
@@ -18,6 +19,7 @@ from companion.patients import consent
 from companion.patients.models import Patient
 from companion.schedules.models import Attempt, Deletion, Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
+from companion.service import old_rows
 from companion.web.account.proof import waiting_form
 from companion.web.models import Draft
 from tests.api.calls import Program, a_program
@@ -80,6 +82,18 @@ def test_a_form_that_waits_for_a_proof_forgets_the_erased_patient(clinic: Clinic
 
     assert "Ana+Silva" in waiting[0]
     assert [waiting_form(browser.session) for browser in browsers] == ["", waiting[1]]
+
+
+def test_a_session_that_is_over_keeps_no_sentence_about_a_patient(clinic: Clinic) -> None:
+    patient = a_patient(clinic, "Canaryname Silva")
+    over, open_still = signed_in(clinic), signed_in(clinic)
+    for browser in (over, open_still):
+        browser.post(f"/patients/{patient.id}/consent", {"consent": "given"})
+    Session.objects.filter(pk=over.session.session_key).update(expire_date=present() - dt.timedelta(seconds=1))
+
+    old_rows.drop(now=present())
+
+    assert [session.pk for session in Session.objects.all()] == [open_still.session.session_key]
 
 
 @pytest.mark.both_databases
