@@ -126,7 +126,7 @@ def assign_to_caller(caller: Caller, conversation: Conversation, *, now: dt.date
 def assign(caller: Caller, conversation: Conversation, email: str, *, now: dt.datetime) -> Conversation:
     """Assign the Conversation to the member with this address. Raises Refused if nobody has it, and NotAllowed."""
     caller.needs(Role.PROVIDER)
-    called = members_called(caller.clinic, email)
+    called = [member for member in members_called(caller.clinic, email) if member.joined_at]
     if not called:
         raise Refused(Problem("member", "There is no such member in this clinic."))
     member = next((member for member in called if member.pk == caller.id), called[0])

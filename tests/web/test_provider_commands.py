@@ -1,13 +1,16 @@
 """People of a sign-in service, named by the address that the lists of members show: by commands, and in the inbox."""
 
+import re
+
 import pytest
 from click.testing import CliRunner, Result
 from django.test import Client
 
 from companion.cli.people import member as command
+from companion.clinics import members
 from companion.clinics.models import Clinic, Member, Role
 from companion.listener.models import Conversation
-from tests.builders import a_bot, a_member, a_patient
+from tests.builders import NOW, a_bot, a_member, a_patient
 from tests.web.accounts import is_in
 from tests.web.inbox import wrote
 from tests.web.provider import the_service_says, through_the_service
@@ -58,12 +61,28 @@ def test_two_members_of_one_address_are_both_signed_out_and_neither_is_removed_u
 def test_a_conversation_is_handed_to_a_person_of_the_service_who_takes_it_back_from_another(
     eva: Client, linden: Clinic
 ) -> None:
-    ana = a_patient(linden)
     nora = a_member(linden, Role.PROVIDER, "nora@linden.example")
-    conversation = wrote(a_bot(linden), ana)
-    eva.post(f"/inbox/{conversation.id}/assign", {"member": nora.user.email})
+    conversation = wrote(a_bot(linden), a_patient(linden))
+    page = f"/inbox/{conversation.id}"
+    offered = re.findall(r"<option>([^<]+)", eva.get(page).content.decode())
 
-    answer = eva.post(f"/inbox/{conversation.id}/assign", {"member": EVA}, follow=True)
+    for address in offered[::-1]:
+        eva.post(f"{page}/assign", {"member": address})
+    held_by_eva = Conversation.objects.get().holder
+    eva.post(f"{page}/assign", {"member": nora.user.email})
+    own = re.findall(r'name="member" value="([^"]+)"', eva.get(page).content.decode())[0]
+    answer = eva.post(f"{page}/assign", {"member": own}, follow=True)
 
+    assert (offered, own) == ([EVA, "nora@linden.example"], EVA)
     assert "Assigned to Eva Lind" in words(answer)
-    assert Conversation.objects.get().holder == Member.objects.exclude(pk=nora.pk).get()
+    assert held_by_eva == Conversation.objects.get().holder == Member.objects.exclude(pk=nora.pk).get()
+
+
+def test_a_conversation_is_handed_to_nobody_who_was_only_invited(eva: Client, linden: Clinic) -> None:
+    members.add_member(linden, "ben@linden.example", "provider", now=NOW)
+    conversation = wrote(a_bot(linden), a_patient(linden))
+
+    answer = eva.post(f"/inbox/{conversation.id}/assign", {"member": "ben@linden.example"}, follow=True)
+
+    assert "There is no such member in this clinic." in words(answer)
+    assert not Conversation.objects.get().holder

@@ -215,12 +215,12 @@ def _page(
 ) -> HttpResponse:
     clinic, patient, now = conversation.clinic, conversation.patient, database_now()
     they_wrote = conversation.last_reply is not None
-    members = Member.objects.filter(clinic=request.caller.clinic, joined_at__isnull=False).order_by("user__username")
+    members = Member.objects.filter(clinic=request.caller.clinic, joined_at__isnull=False).order_by("user__email")
     context = _talk_of(conversation) | {
         "conversation": conversation,
         "mine": conversation.holder_id is not None and conversation.holder_id == request.caller.id,
-        "own_address": request.user.get_username(),
-        "members": list(members.values_list("user__username", flat=True)),
+        "own_address": request.user.email,
+        "members": list(members.values_list("user__email", flat=True).distinct()),
         "answer_id": new_id(),
         "obstacle": answer_obstacle(clinic, patient, conversation.telegram_id, they_wrote=they_wrote, now=now),
         "warnings": of_arrival(clinic, patient),
