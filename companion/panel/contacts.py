@@ -61,11 +61,11 @@ def has_stopped(contact: AlertContact) -> bool:
 
 
 def email_of(caller: Caller) -> str:
-    """The address with which the calling person signs in; empty for a program."""
+    """The address with which the calling person signs in; empty for a program, or without an address."""
     if caller.kind != "member" or caller.id is None:
         return ""
     member = Member.objects.filter(clinic=caller.clinic, pk=caller.id).select_related("user").first()
-    return member.user.email if member else ""
+    return member.user.email if member and "@" in member.user.email else ""
 
 
 def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
@@ -86,8 +86,10 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
     """Send the calling admin an e-mail, which may take seconds. Raises Conflict with the reason if this fails."""
     caller.needs(Role.ADMIN)
     address = email_of(caller)
-    if not mailing.possible() or not address:
+    if not mailing.possible():
         raise Conflict("No e-mail can be sent from here: COMPANION_SMTP_URL is not set.")
+    if not address:
+        raise Conflict("No e-mail can be sent to you, since no e-mail address of yours is known.")
     name = new_id()
     mail = notices.mail_of(caller.clinic, address, "", _TEST, cause="test", name=name, thread=name)
     with OUTSIDE.taken(caller.clinic.pk):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pydantic import SecretStr
 from pytest_django import Settings
@@ -106,6 +107,14 @@ def test_an_admin_who_wants_no_email_gets_none(mailbox: MailBox) -> None:
     trouble(clinic)
 
     assert mailbox.mails == []
+
+
+def test_an_admin_whom_a_sign_in_service_names_without_an_address_gets_no_email(mailbox: MailBox) -> None:
+    clinic = a_clinic()
+    admin = a_member(clinic, Role.ADMIN)
+    User.objects.filter(pk=admin.user_id).update(username="oidc:1", email="eva-1")
+
+    assert notices.addresses(clinic) == []
 
 
 def test_a_mail_server_that_refuses_is_tried_again_and_then_given_up(mailbox: MailBox) -> None:
