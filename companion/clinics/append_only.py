@@ -70,6 +70,15 @@ _FOUND_ON_POSTGRESQL: Final = """
 
 "A": always on; 27: before each row's update or delete; 34: before a truncate.
 """
+_FOUND_ON_SQLITE: Final = """
+    SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = %s
+    UNION ALL SELECT 'ON CONFLICT', '' FROM sqlite_master
+    WHERE type = 'table' AND lower(name) = %s AND sql LIKE '%%conflict%%'
+"""
+"""Finds each trigger of the table with its statement, and a clause of the table that drops new rows without an error.
+
+SQLite keeps the name of a trigger's table as it was spelled.
+"""
 _GIVEN: Final = f"""
     SELECT a.grantee, a.privilege_type AS privilege, '' AS attname
     FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
@@ -240,7 +249,7 @@ def _present() -> dict[str, bool]:
         if _is_postgresql():
             cursor.execute(_FOUND_ON_POSTGRESQL, {"body": _BODY, "table": TABLE})
             return dict(cursor.fetchall())
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE])
+        cursor.execute(_FOUND_ON_SQLITE, [TABLE, TABLE])
         found = cursor.fetchall()
     ours = set(statements_to_make())
     return {name: sql in ours for name, sql in found}

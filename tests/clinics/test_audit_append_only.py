@@ -123,6 +123,7 @@ _ON_SQLITE = [
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
     ],
     ["CREATE TRIGGER quiet BEFORE INSERT ON clinics_auditentry BEGIN SELECT RAISE(IGNORE); END"],
+    ["CREATE TRIGGER quiet BEFORE INSERT ON CLINICS_AuditEntry BEGIN SELECT RAISE(IGNORE); END"],
 ]
 
 
@@ -149,6 +150,21 @@ def test_migrating_brings_the_rule_back(clinic: Clinic) -> None:
     assert not append_only.missing()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         sql("DELETE FROM clinics_auditentry")
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="only SQLite's tables can drop rows without an error")
+def test_a_column_that_drops_entries_is_said_also_after_migrating(clinic: Clinic) -> None:
+    a_trail(clinic, 1)
+    sql(
+        "ALTER TABLE clinics_auditentry ADD COLUMN quiet AS (CASE WHEN actor_name <> 'Mallory' THEN 1 END) "
+        "NOT NULL ON CONFLICT IGNORE"
+    )
+
+    append_only.hold()
+
+    said = verify()
+    assert said.exit_code == 1
+    assert "ON CONFLICT is no trigger, rule or policy of this product" in said.output
 
 
 def test_the_trail_outlives_its_clinic(clinic: Clinic) -> None:
