@@ -13,12 +13,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from companion.clinics import audit, opt_outs
+from companion.clinics import audit, chain, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.bot_api import bot_api_client
 from companion.clinics.members import command_line
 from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, OtherReader, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.stored_entries import readable
 from companion.service import drill
 from companion.service.wake import ring
 from companion.telegram.client import BotToken, CallFailed
@@ -59,9 +60,9 @@ def holds_invented_ids() -> bool:
 def served_a_removed_clinic(telegram_id: int) -> bool:
     """Return whether this bot was connected to a clinic that is removed by now."""
     entries = AuditEntry.objects.filter(action=REAL_BOT_CONNECTED).exclude(clinic__in=Clinic.objects.values("pk"))
-    return any(
-        changes.get("telegram_id", [None])[-1] == telegram_id for changes in entries.values_list("changes", flat=True)
-    )
+    # Only an entry that the product sealed has changes in the form in which it writes them.
+    ours = [entry for entry in readable(entries) if chain.key_of(entry)]
+    return any(entry.changes["telegram_id"][-1] == telegram_id for entry in ours if "telegram_id" in entry.changes)
 
 
 def check_start(*, sandbox: bool) -> None:

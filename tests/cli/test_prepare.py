@@ -1,5 +1,7 @@
 """Preparations before services start: the first bot, the guards, the demo clinic."""
 
+import uuid
+
 import pytest
 from django.conf import settings as django_settings
 from pydantic import SecretStr
@@ -11,11 +13,13 @@ from companion.clinics import bots
 from companion.clinics.clinics import first_clinic
 from companion.clinics.models import Bot, Clinic, Role
 from companion.clinics.refusals import Conflict
+from companion.clinics.seals import COLUMNS
 from companion.patients.models import Consent, Patient
 from companion.planning.archiving import archive
 from companion.restoring import removing
 from companion.schedules.models import Message, Schedule, State
 from tests.builders import NOW, a_bot, a_clinic, a_member
+from tests.clinics.trails import act, sql
 from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +196,25 @@ def test_the_demo_is_refused_where_a_real_bot_was_met() -> None:
 def test_the_demo_uses_the_sandbox() -> None:
     assert django_settings.SANDBOX_ON
     assert demo_clinic(now=NOW).clinic.bot.sandbox
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("real")
+@pytest.mark.parametrize("odd", ["[]", "7", "{}", '{"telegram_id": []}', '{"telegram_id": [null, 123456789]}'])
+def test_a_forged_entry_about_a_removed_clinics_bot_keeps_no_bot_away(odd: str) -> None:
+    """Who knows the services' password may add entries to the audit trail."""
+    clinic = a_clinic()
+    act(clinic)
+    forged = {"id": "%s", "clinic_id": "%s", "action": "'real bot connected'", "changes": "%s"}
+    sql(
+        f"INSERT INTO clinics_auditentry ({', '.join(COLUMNS)}, key_id, seal) "
+        f"SELECT {', '.join(forged.get(column, column) for column in COLUMNS)}, key_id, seal FROM clinics_auditentry",
+        uuid.uuid4(),
+        uuid.uuid4(),
+        odd,
+    )
+
+    note = prepare.first_bot(clinic, now=NOW)
+
+    assert note == ""
+    assert Bot.objects.get(clinic=clinic).token == TOKEN

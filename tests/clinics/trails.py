@@ -42,13 +42,13 @@ def verify(*words: str) -> Result:
     return CliRunner().invoke(audit, ["verify", *words])
 
 
-def sql(statement: str, *values: uuid.UUID | dt.datetime | int | None) -> None:
+def sql(statement: str, *values: uuid.UUID | dt.datetime | int | str | None) -> None:
     """A statement of raw SQL, as from a terminal of the database."""
     with connection.cursor() as cursor:
         cursor.execute(statement, [_stored(value) for value in values])
 
 
-def _stored(value: uuid.UUID | dt.datetime | int | None) -> uuid.UUID | dt.datetime | int | str | None:
+def _stored(value: uuid.UUID | dt.datetime | int | str | None) -> uuid.UUID | dt.datetime | int | str | None:
     """An id as the database keeps it."""
     return value.hex if isinstance(value, uuid.UUID) and connection.vendor != "postgresql" else value
 
