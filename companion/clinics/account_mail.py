@@ -5,6 +5,7 @@ If an e-mail can't be sent, this is logged, and the act stands: the audit trail 
 
 import datetime as dt
 import threading
+from functools import partial
 from typing import Final
 
 import structlog
@@ -87,21 +88,16 @@ def new_device(user: User, device: str, address: str, *, now: dt.datetime) -> No
 
 
 def sign_in_failed(user: User, what: str, device: str, address: str, *, now: dt.datetime) -> None:
-    """Report that "A sign-in to your account" or "The second step of a sign-in to your account" failed.
-
-    The e-mail is sent in a thread of its own: the answer of the page must not tell by its time whether the account
-    exists.
-    """
-    mail = _mail(
+    """Report that "A sign-in to your account" or "The second step of a sign-in to your account" failed."""
+    _tell(
         user,
         "A sign-in to your account failed",
         f"{what} failed at {now:%H:%M UTC on %Y-%m-%d}, by {device}, from {address}.\n\n"
         f"If this was you, do nothing. {_NOT_YOU} If the second step failed, somebody may know your password: "
-        "change it.\n\nYou get at most one such e-mail a day. The audit trail of your clinic shows every try.\n",
+        "change it.\n\nYou get no other e-mail of this kind for a day. Your clinic's audit trail shows each try.\n",
+        # By its time, the answer of the page must not tell a stranger whether the account exists.
+        aside=True,
     )
-    if mailing.possible():
-        thread = threading.Thread(target=_send, args=(mail,), name="account-mail", daemon=True)
-        transaction.on_commit(thread.start)
 
 
 def factors_changed(user: User, change: str) -> None:
@@ -123,27 +119,22 @@ def password_changed(user: User) -> None:
     _tell(user, "Your password was changed", f"The password of your account was set or changed.\n\n{_NOT_YOU}\n")
 
 
-def _tell(user: User, subject: str, body: str) -> None:
-    # A sign-in service may name a person by something else than an address.
-    if mailing.possible() and "@" in user.email:
-        mail = _mail(user, subject, body)
-        transaction.on_commit(lambda: _send_in_turn(user, mail))
+def _tell(user: User, subject: str, body: str, *, aside: bool = False) -> None:
+    """Send an e-mail after the commit. `aside`: in a thread of its own, so that the page doesn't wait."""
+    if mailing.possible() and mailing.is_address(user.email):
+        name = str(new_id())
+        mail = Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
+        send = partial(_send, user, mail)
+        thread = threading.Thread(target=send, name="account-mail", daemon=True)
+        transaction.on_commit(thread.start if aside else send)
 
 
-def _mail(user: User, subject: str, body: str) -> Mail:
-    name = str(new_id())
-    return Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
-
-
-def _send_in_turn(user: User, mail: Mail) -> None:
+def _send(user: User, mail: Mail) -> None:
     """Send the e-mail, unless two e-mails to this person are on their way: the mail server may be slow."""
     try:
         with MAILS.taken(user.pk):
-            _send(mail)
+            problem = mailing.send(mail)
     except Busy as busy:
-        log.warning("an e-mail about an account was not sent", why=str(busy))
-
-
-def _send(mail: Mail) -> None:
-    if problem := mailing.send(mail):
+        problem = str(busy)
+    if problem:
         log.warning("an e-mail about an account was not sent", why=problem)

@@ -65,7 +65,7 @@ def email_of(caller: Caller) -> str:
     if caller.kind != "member" or caller.id is None:
         return ""
     member = Member.objects.filter(clinic=caller.clinic, pk=caller.id).select_related("user").first()
-    return member.user.email if member and "@" in member.user.email else ""
+    return member.user.email if member and mailing.is_address(member.user.email) else ""
 
 
 def test_telegram(caller: Caller, *, now: dt.datetime) -> None:

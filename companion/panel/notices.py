@@ -100,8 +100,7 @@ def addresses(clinic: Clinic) -> list[str]:
     admins = Member.objects.filter(
         clinic=clinic, role=Role.ADMIN, user__is_active=True, joined_at__isnull=False
     ).exclude(pk__in=silent)
-    # A sign-in service may name a person by something else than an address.
-    return sorted({address for address in admins.values_list("user__email", flat=True) if "@" in address})
+    return sorted(filter(mailing.is_address, set(admins.values_list("user__email", flat=True))))
 
 
 def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name: uuid.UUID, thread: uuid.UUID) -> Mail:

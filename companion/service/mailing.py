@@ -31,6 +31,11 @@ def possible() -> bool:
     return settings.COMPANION.smtp_url is not None
 
 
+def is_address(text: str) -> bool:
+    """Return whether this is an e-mail address. A sign-in service may name a person by something else."""
+    return "@" in text
+
+
 def send(mail: Mail) -> str:
     """Hand the e-mail to the mail server, which may take seconds.
 

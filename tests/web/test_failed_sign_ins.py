@@ -2,6 +2,7 @@
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 from pydantic import SecretStr
@@ -118,7 +119,7 @@ def test_a_person_is_told_if_the_password_was_right_and_the_second_step_was_not(
     assert "The second step of a sign-in to your account failed" in _letters()[0]
 
 
-def test_a_person_gets_one_e_mail_a_day_however_many_tries_fail(mail_server: None) -> None:
+def test_a_person_gets_one_e_mail_a_day_however_many_passwords_fail(mail_server: None) -> None:
     member, other = a_person(a_clinic()), a_person(a_clinic())
 
     for _ in range(3):
@@ -150,3 +151,15 @@ def test_a_failed_sign_in_to_an_unknown_account_mails_nobody(mail_server: None) 
     try_a_passkey(None)
 
     assert mail.outbox == []
+
+
+def test_a_person_without_an_address_gets_no_e_mail(mail_server: None) -> None:
+    member = a_person(a_clinic())
+    User.objects.filter(pk=member.user_id).update(email="eva-1")
+
+    try_a_passkey(member)
+    try_a_passkey(other := a_person(a_clinic()))
+
+    eventually(_letters)
+    assert [letter.to for letter in mail.outbox] == [[other.user.email]]
+    assert acts_of(member.clinic)[-1] == "sign-in failed"
