@@ -1,5 +1,6 @@
 """Two-step sign-in with allauth: sealed secrets, our QR codes, and forms that take no code twice."""
 
+from collections.abc import Callable
 from typing import Final
 
 import segno
@@ -105,38 +106,27 @@ class _Readable(forms.Form):
             raise _unreadable() from error
 
 
-class _Counted(_Readable):
-    """A form that counts each try with a passkey for backoff.py, and reports a wrong passkey."""
-
-    def account(self) -> str:
-        """Return the name under which the tries are counted."""
-        raise NotImplementedError
-
-    def report(self, account: str) -> None:
-        """Report a wrong passkey, as allauth does for passwords and codes only."""
-        raise NotImplementedError
-
-    def clean_credential(self) -> object:
-        account = self.account()
-        backoff.begin(context.request, account)
-        try:
-            authenticator = super().clean_credential()
-        except forms.ValidationError:
-            self.report(account)
-            raise
-        backoff.succeeded(context.request, account)
-        return authenticator
+def _counted(clean: Callable[[], object], account: str, report: Callable[[], object]) -> object:
+    """Judge a passkey, count the try for backoff.py, and report a wrong passkey, as allauth does for codes only."""
+    backoff.begin(context.request, account)
+    try:
+        authenticator = clean()
+    except forms.ValidationError:
+        report()
+        raise
+    backoff.succeeded(context.request, account)
+    return authenticator
 
 
-class _SecondStep(_Counted):
+class _SecondStep(_Readable):
     """A form for a passkey of a person whose account is known already."""
 
     user: User
 
-    def account(self) -> str:
-        return f"{backoff.SECOND_STEP}{self.user.get_username()}"
+    def clean_credential(self) -> object:
+        return _counted(super().clean_credential, f"{backoff.SECOND_STEP}{self.user.get_username()}", self._report)
 
-    def report(self, account: str) -> None:
+    def _report(self) -> None:
         authentication_failed.send(sender=Authenticator, request=context.request, user=self.user)
 
 
@@ -148,17 +138,23 @@ class PasskeyAgainForm(_SecondStep, ReauthenticateWebAuthnForm):  # type: ignore
     """A passkey that proves anew who the person is."""
 
 
-class PasskeySignInForm(_Counted, LoginWebAuthnForm):  # type: ignore[misc]  # as above
+class PasskeySignInForm(_Readable, LoginWebAuthnForm):  # type: ignore[misc]  # as above
     """A passkey in place of a password. Its answer names the account, as an e-mail address would; "" if it doesn't."""
 
-    def account(self) -> str:
+    def clean_credential(self) -> object:
+        account = self._account()
+        credentials = {"username": account}
+
+        def report() -> None:
+            user_login_failed.send(sender=Authenticator, credentials=credentials, request=context.request)
+
+        return _counted(super().clean_credential, account, report)
+
+    def _account(self) -> str:
         try:
             return str(extract_user_from_response(self.cleaned_data["credential"]).get_username())
         except (forms.ValidationError, *_BROKEN):
             return ""
-
-    def report(self, account: str) -> None:
-        user_login_failed.send(sender=Authenticator, credentials={"username": account}, request=context.request)
 
 
 class NewPasskeyForm(_Readable, AddWebAuthnForm):  # type: ignore[misc]  # as above
