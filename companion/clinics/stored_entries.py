@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -45,13 +45,11 @@ class _Form(NamedTuple):
 
 
 class _Column(NamedTuple):
-    """A column of the table, with its form."""
+    """A column of the table, with the form of its values."""
 
     name: str
     may_be_null: bool
-    read: Callable[[str], Any]
-    type: str
-    write: Callable[[Any], str] | None
+    form: _Form
 
 
 def _form_of(field: "models.Field[Any, Any]") -> _Form:
@@ -71,7 +69,7 @@ def _form_of(field: "models.Field[Any, Any]") -> _Form:
 
 
 _COLUMNS: Final = tuple(
-    _Column(field.attname, field.null, *_form_of(field)) for field in AuditEntry._meta.concrete_fields
+    _Column(field.attname, field.null, _form_of(field)) for field in AuditEntry._meta.concrete_fields
 )
 _NAMES: Final = [column.name for column in _COLUMNS]
 
@@ -123,9 +121,12 @@ def readable(rows: QuerySet[AuditEntry]) -> Iterator[AuditEntry]:
     return (entry for entry in read(rows) if isinstance(entry, AuditEntry))
 
 
-def text_of(stored: object) -> str:
-    """Return the text of a value that was read by `Stored`. Bytes that are no text are replaced."""
-    return stored if isinstance(stored, str) else bytes(stored).decode(errors="replace")  # type: ignore[call-overload]
+def text_of(stored: object, *, errors: Literal["replace", "strict"] = "replace") -> str:
+    """Return the text of a value that was read by `Stored`. Bytes that are no text are replaced.
+
+    With "strict" they raise UnicodeDecodeError instead.
+    """
+    return bytes(stored).decode(errors=errors) if isinstance(stored, bytes | memoryview) else str(stored)
 
 
 def _entry(stored: Sequence[object], types: Sequence[str]) -> AuditEntry | Odd:
@@ -151,8 +152,8 @@ def _value(column: _Column, stored: object, type: str) -> object:
         if not column.may_be_null:
             raise ValueError(column.name)
         return None
-    text = stored if isinstance(stored, str) else bytes(stored).decode()  # type: ignore[call-overload]
-    value = column.read(text)
-    if type and (type != column.type or (column.write and column.write(value) != text)):
+    text, form = text_of(stored, errors="strict"), column.form
+    value = form.read(text)
+    if type and (type != form.type or (form.write and form.write(value) != text)):
         raise ValueError(column.name)
     return value

@@ -24,7 +24,6 @@ from companion.panel.models import TrailHead
 
 _EVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=2)
 _MOST: Final = 50
-_DIGITS: Final = 18
 _ODD_HASHES: Final = "Somebody changed the hashes that were sent out: {count} of them can't be read (panel_trailhead)."
 _SAYS: Final = {
     State.WHOLE: "is whole",
@@ -106,7 +105,7 @@ def _add_daily(known: dict[uuid.UUID, list[KnownHead]]) -> int:
     for row in TrailHead.objects.order_by("day").values_list(*columns):
         clinic, number, digest, day = map(text_of, row)
         try:
-            sent = KnownHead(Head(int(number[:_DIGITS]), digest), f"the hash sent out on {dt.date.fromisoformat(day)}")
+            sent = KnownHead(Head(int(number), digest), f"the hash sent out on {dt.date.fromisoformat(day)}")
             known.setdefault(uuid.UUID(clinic), []).append(sent)
         except ValueError:
             odd += 1

@@ -44,12 +44,12 @@ def _read(file: Path) -> str:
     # A pipe has no size, so the size of what is read counts.
     with file.open("rb") as source:
         data = source.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise Conflict(_NO_PACKET)
     try:
-        if len(data) <= _LARGEST:
-            return data.decode()
+        return data.decode()
     except UnicodeDecodeError:
-        pass
-    raise Conflict(_NO_PACKET)
+        raise Conflict(_NO_PACKET) from None
 
 
 class _Sealed(NamedTuple):
