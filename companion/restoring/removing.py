@@ -58,7 +58,7 @@ def export(clinic: Clinic, file: Path, lock: Lock, *, now: dt.datetime) -> int:
 def remove(clinic: Clinic, *, now: dt.datetime) -> None:
     """Delete every row of the archived clinic, and the accounts of people who are members of no other clinic.
 
-    These are also the accounts of former members, whichever clinic they have left: such an account opens nothing, and
+    These are also the accounts of former members of any clinic: such an account opens nothing, and
     nobody knows any more which clinic it belonged to. Accounts of operators stay.
 
     Raises Conflict while a message is on the wire, or if the clinic is not archived.

@@ -202,7 +202,7 @@ def test_the_demo_uses_the_sandbox() -> None:
 @pytest.mark.usefixtures("real")
 @pytest.mark.parametrize("odd", ["[]", "7", "{}", '{"telegram_id": []}', '{"telegram_id": [null, 123456789]}'])
 def test_a_forged_entry_about_a_removed_clinics_bot_keeps_no_bot_away(odd: str) -> None:
-    """Who knows the services' password may add entries to the audit trail."""
+    """A person who knows the services' password may add entries to the audit trail."""
     clinic = a_clinic()
     act(clinic)
     forged = {"id": "%s", "clinic_id": "%s", "action": "'real bot connected'", "changes": "%s"}
