@@ -7,6 +7,7 @@ database run on PostgreSQL.
 import contextlib
 import gc
 import os
+import threading
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
 from companion.service import slots
+from companion.service.mailing import MAIL_THREAD
 from tests.support import chromium, flushing, quick_passwords, session, shares, static_files
 
 if TYPE_CHECKING:
@@ -152,10 +154,13 @@ def ana(clinic: "Clinic") -> "Patient":
 def no_slot_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that keeps a slot by a streamed answer that it neither reads nor closes: later tests would lack it.
 
-    A server in a thread may send the end of its last answer a little later.
+    A server in a thread may send the end of its last answer a little later. An e-mail in a thread holds a slot, too.
     """
     before = _slots_taken()
     yield
+    for thread in threading.enumerate():
+        if thread.name == MAIL_THREAD:
+            thread.join()
     if "live_server" not in request.fixturenames:
         assert _slots_taken() <= before
 

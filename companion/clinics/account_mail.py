@@ -125,7 +125,7 @@ def _tell(user: User, subject: str, body: str, *, aside: bool = False) -> None:
         name = str(new_id())
         mail = Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
         send = partial(_send, user, mail)
-        thread = threading.Thread(target=send, name="account-mail", daemon=True)
+        thread = threading.Thread(target=send, name=mailing.MAIL_THREAD, daemon=True)
         transaction.on_commit(thread.start if aside else send)
 
 

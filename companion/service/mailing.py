@@ -10,6 +10,8 @@ from django.core.mail import EmailMessage, get_connection
 
 from companion.service import drill
 
+MAIL_THREAD: Final = "account-mail"
+"""The name of each thread that sends an e-mail for which no page waits (clinics/account_mail.py)."""
 _DRILL: Final = "no e-mail is sent in a drill"
 _REFUSED: Final = "the mail server refused it"
 _SUBJECT: Final = 120
